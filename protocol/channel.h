@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * channel.h - a connection between two hosts: TCP, plain or TLS (GnuTLS).
+ *
+ * Every connection starts with a fixed, unencrypted preamble that only
+ * routes it (version, role, migration id). Nothing in it is trusted: who the
+ * peer is says TLS, what it may do says the token inside of it.
+ */
+#ifndef STRADDLE_CHANNEL_H
+#define STRADDLE_CHANNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "fail.h"
+
+#define STRADDLE_VERSION	1
+#define STRADDLE_PORT		"49300"
+#define MIGRATION_ID_SIZE	16
+#define TOKEN_SIZE		32
+
+enum channel_role {
+	ROLE_CONTROL = 1,
+	ROLE_FAULT = 2,
+	ROLE_PUSH = 3,
+};
+
+struct preamble {		/* 32 bytes, little-endian on the wire */
+	uint8_t magic[8];	/* "STRADDLE" */
+	uint16_t version;
+	uint16_t role;
+	uint16_t index;		/* of the lane within its role */
+	uint16_t reserved;	/* 0 */
+	uint8_t migration[MIGRATION_ID_SIZE];
+};
+
+void preamble_init(struct preamble *preamble, enum channel_role role,
+		   unsigned int index, const uint8_t *migration);
+/* 0, -EPROTO (not ours) or -EPROTONOSUPPORT (another version). */
+int preamble_check(const struct preamble *preamble, struct fail *fail);
+
+enum security {
+	SECURITY_NONE,		/* loopback, or asked for by name */
+	SECURITY_X509,		/* mutual, libvirt's PKI layout */
+	SECURITY_PSK,
+};
+
+/* Where keys lie. NULL members: libvirt's default places. */
+struct credentials_paths {
+	const char *pki_dir;	/* "/etc/pki": CA/cacert.pem,
+				 * libvirt/{server,client}cert.pem,
+				 * libvirt/private/{server,client}key.pem */
+	const char *psk_file;	/* "name:hexkey" lines, 0600 */
+};
+
+struct credentials;		/* loaded once a process, shared by channels */
+
+int credentials_load(enum security security,
+		     const struct credentials_paths *paths,
+		     struct credentials **credentials, struct fail *fail);
+void credentials_free(struct credentials *credentials);
+/* Could credentials_load() of x509 find its files? For the default choice. */
+bool credentials_found(const struct credentials_paths *paths);
+
+struct channel;
+
+/*
+ * channel_connect() - TCP connect, preamble, TLS handshake as client
+ * @host: "HOST[:PORT]" or "[V6]:PORT"; the certificate must name HOST
+ * Bounded by @timeout_ms in all.
+ */
+int channel_connect(const char *host, const struct preamble *preamble,
+		    struct credentials *credentials, int timeout_ms,
+		    struct channel **channel, struct fail *fail);
+/*
+ * channel_accept() - TLS handshake as server on @fd, whose preamble has been
+ * read. Owns @fd from the call on, also when it fails.
+ */
+int channel_accept(int fd, struct credentials *credentials, int timeout_ms,
+		   struct channel **channel, struct fail *fail);
+/* Plain channel over any stream socket (layer tests); owns @fd. */
+int channel_wrap(int fd, struct channel **channel);
+void channel_close(struct channel *channel);	/* and free; NULL is fine */
+/* Break both directions; a thread that waits in it returns with an error. */
+void channel_shutdown(struct channel *channel);
+
+int channel_fd(const struct channel *channel);	/* for poll() */
+/* Bytes that were decrypted already: poll() does not tell of them. */
+size_t channel_pending(const struct channel *channel);
+/* SHA-256 of the peer's certificate (x509), of the PSK name, or zeroes. */
+const uint8_t *channel_peer(const struct channel *channel);	/* 32 bytes */
+const char *channel_peer_name(const struct channel *channel);
+
+/*
+ * The socket is non-blocking; these say -EAGAIN where nothing can move now.
+ * One thread may send while another receives. 0 from receive: end of file.
+ */
+ssize_t channel_send_some(struct channel *channel, const void *buf,
+			  size_t size);
+ssize_t channel_receive_some(struct channel *channel, void *buf, size_t size);
+/* The whole of it, waiting as needed; -ETIMEDOUT when nothing moves so long. */
+int channel_send(struct channel *channel, const void *buf, size_t size,
+		 int timeout_ms);
+int channel_receive(struct channel *channel, void *buf, size_t size,
+		    int timeout_ms);
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * guest.h - what a migration asks of a hypervisor.
+ *
+ * A guest driver answers these questions for one kind of hypervisor. Every
+ * call but list() and the creating ones takes an open guest. All return 0 or
+ * -errno and say in @fail, for the user, what could not be done and why.
+ */
+#ifndef STRADDLE_GUEST_H
+#define STRADDLE_GUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "fail.h"
+
+#define GUEST_REGIONS_MAX	64
+#define GUEST_NAME_MAX		64	/* bytes, NUL included */
+#define GUEST_UUID_SIZE		37	/* text, NUL included */
+#define GUEST_DEFINITION_MAX	(1u << 20)	/* bytes of one definition */
+#define GUEST_STATE_MAX		(64u << 20)	/* bytes of device state */
+
+/* A piece of guest memory, as it lies in the guest's process. */
+struct guest_region {
+	char name[32];		/* the hypervisor's word for it */
+	uint64_t address;	/* in the guest's process, page aligned */
+	uint64_t size;		/* bytes, whole pages */
+	uint32_t page_size;	/* 4096, or the huge page's */
+	bool shared;		/* MAP_SHARED: the file is the truth */
+	int fd;			/* shared: its file, owned by the description;
+				 * private: -1 */
+	uint64_t offset;	/* shared: where in the file it starts */
+};
+
+/*
+ * What a guest is. The live definition starts the guest elsewhere; the
+ * persistent one, if it has one, is what remains after a shutdown. They
+ * are never merged.
+ */
+struct guest_description {
+	char name[GUEST_NAME_MAX];
+	char uuid[GUEST_UUID_SIZE];
+	pid_t pid;
+	unsigned int vcpus;
+	bool running;		/* false: paused */
+	bool incoming;		/* created for a migration, never ran here */
+	char *live;		/* owned; text */
+	char *persistent;	/* owned; text, or NULL: transient */
+	unsigned int region_count;
+	struct guest_region regions[GUEST_REGIONS_MAX];
+};
+
+void guest_description_fini(struct guest_description *description);
+
+struct guest;			/* an open guest; each driver has its own */
+
+/* Where a host keeps its guests. */
+struct guest_host {
+	const char *run_dir;		/* sockets of running guests */
+	const char *definitions_dir;	/* persistent definitions */
+};
+
+/* Called once a guest; non-zero ends the listing and is returned. */
+typedef int guest_each_fn(const char *name, void *arg);
+
+/* What create_incoming() is asked to make. */
+struct guest_incoming {
+	const char *live;	/* the definition to start from */
+	const char *name;	/* the guest's name here */
+};
+
+struct guest_driver {
+	const char *name;
+
+	int (*list)(const struct guest_host *host, guest_each_fn *each,
+		    void *arg, struct fail *fail);
+	int (*open)(const struct guest_host *host, const char *name,
+		    struct guest **guest, struct fail *fail);
+	void (*close)(struct guest *guest);
+	/* An exited guest process is not alive; no question is asked of it. */
+	bool (*alive)(struct guest *guest);
+	/* A descriptor that becomes readable (POLLIN) when its process ends. */
+	int (*pidfd)(struct guest *guest);
+
+	int (*describe)(struct guest *guest,
+			struct guest_description *description,
+			struct fail *fail);
+	/* Stop all vCPUs and drain device I/O; idempotent. */
+	int (*pause)(struct guest *guest, struct fail *fail);
+	int (*resume)(struct guest *guest, struct fail *fail);
+	/* Device state of a paused guest into a new memfd. */
+	int (*save)(struct guest *guest, int *state_fd, struct fail *fail);
+	int (*load)(struct guest *guest, int state_fd, struct fail *fail);
+
+	/* Check that @incoming could be made here: every obstacle at once. */
+	int (*check)(const struct guest_host *host,
+		     const struct guest_incoming *incoming, struct fail *fail);
+	/* Start it paused, memory empty. Its process outlives the caller. */
+	int (*create_incoming)(const struct guest_host *host,
+			       const struct guest_incoming *incoming,
+			       struct guest **guest, struct fail *fail);
+	/* Kill the process and wait until it is gone. */
+	int (*destroy)(struct guest *guest, struct fail *fail);
+
+	/*
+	 * Store a persistent definition under @name; @previous receives the
+	 * text it replaces (owned), or NULL. NULL as @text removes it.
+	 */
+	int (*define)(const struct guest_host *host, const char *name,
+		      const char *text, char **previous, struct fail *fail);
+
+	/*
+	 * The guest's own userfaultfd over its memory, not yet enabled, for
+	 * hypervisors that cooperate; -EOPNOTSUPP: attach from outside.
+	 */
+	int (*userfaultfd)(struct guest *guest, int *uffd, struct fail *fail);
+	int (*userfaultfd_close)(struct guest *guest, struct fail *fail);
+};
+
+extern const struct guest_driver vmm_driver;	/* tools/guests/vmm.c */
+
+#endif

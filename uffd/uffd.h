@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * uffd.h - the kernel's side of a missing or dirty page.
+ *
+ * A userfaultfd acts on the memory of the process that created it, whoever
+ * calls the ioctl; addresses here are therefore addresses in the guest's
+ * process. Everything returns 0 (or a count, or a descriptor) or -errno.
+ * Nothing here knows what a network is.
+ */
+#ifndef STRADDLE_UFFD_H
+#define STRADDLE_UFFD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "uffd/compat.h"
+
+struct range {
+	uint64_t start;		/* bytes, address in the guest's process */
+	uint64_t len;		/* bytes */
+};
+
+/* ---- open.c: descriptors and what the kernel can do ------------------- */
+
+/* One kernel feature the engine may ask for, for messages that name it. */
+struct uffd_feature {
+	uint64_t bit;		/* UFFD_FEATURE_* */
+	const char *name;	/* "MINOR_SHMEM" */
+	const char *since;	/* kernel version that brought it, "5.14" */
+	const char *needed_for;	/* "post-copy of shared memory" */
+};
+
+extern const struct uffd_feature uffd_features[];
+extern const size_t uffd_features_count;
+
+int uffd_open(void);				/* of this process, full */
+int uffd_enable(int uffd, uint64_t features);	/* UFFDIO_API, once */
+int uffd_supported(uint64_t *features);		/* what this kernel has */
+const struct uffd_feature *uffd_feature_missing(uint64_t wanted);
+
+/* ---- attach.c: a descriptor of somebody else's process ---------------- */
+
+/* A userfaultfd that was made inside another process. */
+struct uffd_attachment {
+	pid_t pid;
+	int pidfd;		/* ours; -1 when not attached */
+	int uffd;		/* our duplicate; -1 when not attached */
+	int remote_fd;		/* its number in the guest's process */
+};
+
+int uffd_attach(pid_t pid, struct uffd_attachment *attachment);
+int uffd_detach(struct uffd_attachment *attachment);
+void uffd_attachment_close(struct uffd_attachment *attachment);
+int uffd_zap(pid_t pid, int pidfd, const struct range *ranges, size_t count);
+int uffd_collapse(int pidfd, const struct range *ranges, size_t count);
+
+/* ---- range.c: registration, in chunks that do not hold mmap_lock long - */
+
+int uffd_register(int uffd, struct range range, uint64_t modes);
+int uffd_unregister(int uffd, struct range range);
+int uffd_protect(int uffd, struct range range);		/* write-protect */
+int uffd_unprotect(int uffd, struct range range);	/* and wake */
+int uffd_wake(int uffd, struct range range);
+
+/* ---- place.c: make pages visible to the guest ------------------------- */
+
+/*
+ * Each goes on over what is there already (EEXIST: skipped, and woken unless
+ * UFFD_PLACE_DONTWAKE), over partial progress and over EAGAIN of a layout in
+ * motion (bounded). uffd_continue() stops at a hole in the file: -ENOENT.
+ */
+enum {
+	UFFD_PLACE_DONTWAKE = 1,	/* nobody waits: skip the wake */
+	UFFD_PLACE_PROTECTED = 2,	/* map write-protected (copy only) */
+};
+
+int uffd_copy(int uffd, uint64_t dst, const void *src, size_t len,
+	      size_t page_size, unsigned int flags);
+int uffd_continue(int uffd, struct range range, size_t page_size,
+		  unsigned int flags);
+int uffd_zeropage(int uffd, struct range range, size_t page_size,
+		  unsigned int flags);
+
+/* ---- fault.c: what the kernel tells ----------------------------------- */
+
+enum uffd_event_kind {
+	UFFD_FAULT_MISSING,	/* nothing there (shared: not in the file) */
+	UFFD_FAULT_MINOR,	/* in the file, not mapped for the guest */
+	UFFD_FAULT_WP,		/* write to a write-protected page */
+	UFFD_REMOVED,		/* range was discarded: start, len */
+	UFFD_OTHER,		/* fork, remap, unmap */
+};
+
+struct uffd_event {
+	enum uffd_event_kind kind;
+	uint64_t start;		/* faulting address, or start of the range */
+	uint64_t len;		/* UFFD_REMOVED: bytes */
+	uint32_t thread;	/* faulting thread, where the kernel says */
+	bool write;
+};
+
+/* Up to @max events that wait; 0 = none now (the descriptor is O_NONBLOCK). */
+int uffd_events(int uffd, struct uffd_event *events, size_t max);
+
+/* ---- track.c: which pages were written, without a handler ------------- */
+
+/* Dirty tracking of one process by WP_ASYNC and PAGEMAP_SCAN. */
+struct uffd_tracker {
+	int uffd;		/* borrowed: made by uffd_attach() */
+	int pagemap;		/* /proc/PID/pagemap, ours */
+};
+
+typedef int uffd_run_fn(struct range run, void *arg);	/* non-zero stops */
+
+int uffd_tracker_open(struct uffd_tracker *tracker, pid_t pid, int uffd);
+void uffd_tracker_close(struct uffd_tracker *tracker);
+int uffd_track(struct uffd_tracker *tracker, struct range range);
+int uffd_untrack(struct uffd_tracker *tracker, struct range range);
+
+/* Runs written since the last call, protected again in the same step. */
+int uffd_written(struct uffd_tracker *tracker, struct range range,
+		 uffd_run_fn *run, void *arg);
+
+/* Runs of pages that are there (mapped or swapped) in a process. */
+int uffd_populated(int pagemap, struct range range, uffd_run_fn *run,
+		   void *arg);
+
+#endif
