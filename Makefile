@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Straddle's build. "make help" lists the targets and the variables.
+#
+# Nothing is listed by hand: every .c file of a layer goes into the layer's
+# archive, every folder under tools/ that is named in PROGRAM_DIRS becomes a
+# program, and selftests/lib.mk does the same for the tests.
+
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+.SUFFIXES:
+.SECONDARY:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+# ---- what the caller may set -------------------------------------------------
+
+CC	:= $(if $(filter default undefined,$(origin CC)),gcc,$(CC))
+AR	?= ar
+INSTALL	?= install
+PREFIX	?= /usr/local
+OPT	?= -O2 -g
+SANITIZE ?=
+V	?= 0
+# A build of another compiler or with sanitizers gets a directory of its own.
+comma	:= ,
+O	?= build$(if $(findstring clang,$(CC)),-clang)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+
+# ---- flags -------------------------------------------------------------------
+
+PACKAGES := libprotobuf-c gnutls sqlite3 json-c libnl-3.0 libnl-route-3.0 \
+	    libxxhash libzstd libsystemd libseccomp libcap-ng \
+	    liburcu-memb liburcu-cds
+
+# Asked for at the first use, so that "make help" needs no library.
+pkg_config = $(or $(shell pkg-config $(1) $(PACKAGES)),$(error libraries are \
+	     missing, see above: run tools/scripts/deps.sh as root))
+pkg_cflags = $(eval pkg_cflags := $(call pkg_config,--cflags))$(pkg_cflags)
+pkg_libs   = $(eval pkg_libs := $(call pkg_config,--libs))$(pkg_libs)
+
+WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
+	    -Wpointer-arith -Wundef -Werror
+sanitize := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
+
+base_cflags = -std=gnu11 $(OPT) $(sanitize) -D_GNU_SOURCE -pthread -I. \
+	      -Itools/include -isystem $(O) $(pkg_cflags) $(CFLAGS)
+all_cflags  = $(base_cflags) $(WARNINGS)
+all_ldflags = $(sanitize) -pthread -Wl,--as-needed $(LDFLAGS)
+
+# ---- output like kbuild's ----------------------------------------------------
+
+ifeq ($(V),1)
+Q	:=
+say	=
+else
+Q	:= @
+say	= @printf '  %-7s %s\n' '$(1)' '$(patsubst $(O)/%,%,$(or $(2),$@))'
+endif
+export V
+
+# ---- what there is to build --------------------------------------------------
+
+objects = $(patsubst %.c,$(O)/%.o,$(sort $(wildcard $(1)/*.c)))
+
+# Upper layers first: an archive may only need what stands to its right.
+ARCHIVE_DIRS := tools/guests tools/net tools/lib protocol copy uffd
+archives     := $(foreach d,$(ARCHIVE_DIRS),$(O)/lib$(notdir $(d)).a)
+
+# folder:program
+PROGRAM_DIRS := straddle:straddle straddled:straddled vmm:straddle-vmm \
+		bench:straddle-bench
+dir_of	     = $(firstword $(subst :, ,$(1)))
+name_of	     = $(lastword $(subst :, ,$(1)))
+programs     := $(foreach p,$(PROGRAM_DIRS),$(if $(wildcard \
+		tools/$(call dir_of,$(p))/*.c),$(O)/$(call name_of,$(p))))
+
+proto_c	:= $(O)/protocol/straddle.pb-c.c
+proto_h	:= $(proto_c:.c=.h)
+
+.PHONY: all
+all: $(archives) $(programs)
+
+# The fragment of the guest that straddle-vmm carries: it reads O, CC, Q and
+# say, and sets GUEST_OBJS to the objects to link into the program.
+GUEST_OBJS :=
+-include tools/vmm/guest.mk
+
+include selftests/lib.mk
+
+# ---- rules -------------------------------------------------------------------
+
+# Objects depend on this file, which changes when the command line would.
+flags_file := $(O)/.flags
+$(flags_file): FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(CC) $(all_cflags) $(all_ldflags)' | cmp -s - $@ || \
+		printf '%s\n' '$(CC) $(all_cflags) $(all_ldflags)' > $@
+
+.PHONY: FORCE
+FORCE:
+
+$(proto_c) $(proto_h) &: protocol/straddle.proto
+	$(call say,PROTOC,protocol/straddle.pb-c.c)
+	@mkdir -p $(O)
+	$(Q)protoc-c --c_out=$(O) $<
+
+$(proto_c:.c=.o): $(proto_c) $(flags_file)
+	$(call say,CC)
+	$(Q)$(CC) $(base_cflags) -c -o $@ $<
+
+$(O)/%.o: %.c $(flags_file) | $(proto_h)
+	$(call say,CC)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(all_cflags) $(cflags-$(*D)) -MMD -MP -c -o $@ $<
+
+define archive_rule
+$(O)/lib$(notdir $(1)).a: $(call objects,$(1)) $(2)
+	$$(call say,AR)
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$(Q)$(AR) rcs $$@ $$(filter %.o,$$^)
+endef
+$(foreach d,$(filter-out protocol,$(ARCHIVE_DIRS)),$(eval $(call archive_rule,$(d))))
+$(eval $(call archive_rule,protocol,$(proto_c:.c=.o)))
+
+# An archive is rebuilt when a source file went away, too.
+$(foreach d,$(ARCHIVE_DIRS),$(eval $(O)/lib$(notdir $(d)).a: $(wildcard $(d))))
+
+define program_rule
+$(O)/$(2): $(call objects,tools/$(1)) $(if $(filter vmm,$(1)),$(GUEST_OBJS)) $(archives)
+	$$(call say,LD)
+	$(Q)$(CC) -o $$@ $$(filter %.o,$$^) $(archives) $$(all_ldflags) $$(pkg_libs)
+endef
+$(foreach p,$(PROGRAM_DIRS),$(eval $(call \
+	program_rule,$(call dir_of,$(p)),$(call name_of,$(p)))))
+
+# ---- targets people call -----------------------------------------------------
+
+# These install what is missing first, then start over with all of it there.
+.PHONY: check demo bench deps
+check demo: deps
+	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) run-$@
+
+bench: all
+	$(Q)$(O)/straddle-bench $(BENCH_ARGS)
+
+deps:
+	@tools/scripts/deps.sh
+
+.PHONY: run-check run-demo
+run-check: all tests
+	@selftests/runner.sh $(O) $(TARGETS)
+
+run-demo: all $(O)/selftests/demo/demo
+	@$(O)/selftests/demo/demo
+
+.PHONY: check-style check-layers check-docs
+check-style check-layers check-docs:
+	@tools/scripts/$@.sh
+
+.PHONY: clean
+clean:
+	$(call say,CLEAN,$(O))
+	$(Q)rm -rf $(O)
+
+.PHONY: install
+install: all
+	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
+	$(Q)$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin \
+		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
+	$(Q)for program in $(programs); do \
+		case $$program in */straddled) dir=sbin ;; *) dir=bin ;; esac; \
+		$(INSTALL) -m 755 $$program $(DESTDIR)$(PREFIX)/$$dir/ || exit 1; \
+	done
+	$(Q)for page in $(wildcard Documentation/man/*.[18]); do \
+		$(INSTALL) -m 644 $$page \
+			$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/ || exit 1; \
+	done
+
+.PHONY: help
+help:
+	@echo 'make [TARGET] [VARIABLE=value]...'
+	@echo
+	@echo '  all           libraries and programs (the default)'
+	@echo '  check         build, then run the selftests (TARGETS="uffd copy": only these)'
+	@echo '  demo          two hosts, one guest, pre-copy and post-copy; under two minutes'
+	@echo '  bench         the benchmark (BENCH_ARGS: its options)'
+	@echo '  tests         build the test programs only'
+	@echo '  check-style   rules of the code that a script can check'
+	@echo '  check-layers  no include points up'
+	@echo '  check-docs    programs, options and documents agree'
+	@echo '  install       programs and man pages, to DESTDIR/PREFIX (/usr/local)'
+	@echo '  clean         remove O'
+	@echo
+	@echo '  O=dir         where the output goes (build, with a suffix for other builds)'
+	@echo '  CC=gcc|clang  SANITIZE=address,undefined|thread  OPT="-O2 -g"  V=1'
+	@echo '  DEPS=skip     check and demo install no packages'
+
+# Header dependencies of every object of earlier builds.
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

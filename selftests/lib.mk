@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The test programs, included by the top Makefile.
+#
+# In a folder selftests/TARGET/ every .c file with a TEST_HARNESS_MAIN or a
+# main() becomes a program O/selftests/TARGET/NAME; the other .c files there
+# are linked into each of them. Only those with TEST_HARNESS_MAIN are run as
+# tests; the others are programs that tests start. The demo is one program.
+# A selftests/TARGET/target.mk may set extra-objs-TARGET: more objects to link.
+
+test_main = $(shell grep -lE '^(TEST_HARNESS_MAIN|int main\b)' $(1) /dev/null)
+not_tests := lib demo
+
+test_dirs    := $(filter-out $(not_tests),$(patsubst selftests/%/,%,\
+		$(sort $(dir $(wildcard selftests/*/*.c)))))
+test_mains   := $(call test_main,$(foreach d,$(test_dirs),$(wildcard selftests/$(d)/*.c)))
+all_programs := $(patsubst %.c,$(O)/%,$(test_mains))
+
+# The programs of TARGETS, or of every folder.
+test_programs := $(if $(TARGETS),$(foreach t,$(TARGETS),$(or \
+		$(filter $(O)/selftests/$(t)/%,$(all_programs)),$(error \
+		there is no test in selftests/$(t)))),$(all_programs))
+
+test_lib := $(O)/selftests/libtest.a
+test_cflags := -Iselftests
+-include $(wildcard selftests/*/target.mk)
+
+$(foreach d,$(test_dirs) $(not_tests),$(eval cflags-selftests/$(d) := $(test_cflags)))
+
+$(test_lib): $(call objects,selftests/lib) $(wildcard selftests/lib)
+	$(call say,AR)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $(filter %.o,$^)
+
+link_test = $(CC) -o $@ $(filter %.o,$^) $(test_lib) $(archives) $(all_ldflags) $(pkg_libs)
+
+# test_rule DIR: the folder's programs, each with the objects that have no main
+define test_rule
+$(filter $(O)/selftests/$(1)/%,$(all_programs)): %: %.o $(filter-out \
+		$(patsubst %.c,$(O)/%.o,$(test_mains)),$(call objects,selftests/$(1))) \
+		$(extra-objs-$(1)) $(test_lib) $(archives)
+	$$(call say,LD)
+	$(Q)$$(link_test)
+endef
+$(foreach d,$(test_dirs),$(eval $(call test_rule,$(d))))
+
+$(O)/selftests/demo/demo: $(call objects,selftests/demo) $(test_lib) $(archives)
+	$(call say,LD)
+	$(Q)$(link_test)
+
+.PHONY: tests
+tests: $(test_programs) $(if $(wildcard selftests/demo/*.c),$(O)/selftests/demo/demo)
