@@ -14,8 +14,10 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 
 # ---- what the caller may set -------------------------------------------------
 
-CC	:= $(if $(filter default undefined,$(origin CC)),gcc,$(CC))
-AR	?= ar
+# Not ?=: make has values of its own for these.
+defaulted = $(if $(filter default undefined,$(origin $(1))),$(2),$($(1)))
+CC	:= $(call defaulted,CC,gcc)
+AR	:= $(call defaulted,AR,ar)
 INSTALL	?= install
 PREFIX	?= /usr/local
 OPT	?= -O2 -g
