@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * dest.h - the end that misses the pages.
+ *
+ *   dest_create()          page states in a file on tmpfs, no threads
+ *   dest_add_lane()        a thread for each: push lanes receive, fault lanes
+ *                          also answer the guest's faults
+ *   dest_barrier_passed()  pre-copy: all push lanes are through a round
+ *   dest_keep()            which pre-copied pages are good
+ *   dest_switch()          from here on a missing page is asked for
+ *   dest_stale()           what must not be mapped when the guest starts
+ *   dest_settle()          map and count what was kept
+ *   dest_complete()        nothing is missing, everything is counted
+ *   dest_destroy()         joins all threads, closes all lanes
+ *
+ * No byte reaches memory that the guest may see before its digest is checked
+ * and its page is claimed: lanes receive into buffers of their own, so that a
+ * claim never waits for a network.
+ *
+ * dest->event_fd becomes readable when a barrier is passed, when everything
+ * is complete, and on the first error.
+ */
+#ifndef STRADDLE_DEST_H
+#define STRADDLE_DEST_H
+
+#include <pthread.h>
+
+#include "copy/digest.h"
+#include "copy/lane.h"
+#include "copy/pages.h"
+#include "copy/stats.h"
+#include "uffd/uffd.h"
+
+#define DEST_LANES_MAX	64
+#define BAD_RUNS_MAX	3	/* in a row on a lane, then it is cut */
+
+struct dest;
+
+struct dest_lane {
+	struct dest *dest;
+	struct lane *lane;
+	pthread_t thread;
+	unsigned int bad_runs;		/* in a row; this thread's */
+	uint32_t passed;		/* atomic; barriers, newest */
+};
+
+struct dest {
+	struct region_map *map;
+	struct pages pages[REGIONS_MAX];
+	struct proof proofs[REGIONS_MAX];
+	void *states;			/* the mapped file */
+	uint64_t states_size;
+	int uffd;			/* borrowed */
+	struct dest_stats stats;
+	int event_fd;			/* to the main thread */
+	int stop_fd;			/* readable: threads end */
+	int rewant_fd;			/* readable: @rewant has pages */
+
+	uint64_t missing;		/* atomic; pages */
+	uint64_t uncounted;		/* atomic; kept pages, not settled */
+	bool stale;			/* set at the switch: pages that were
+					 * dirtied since may lie in the file */
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool switched;			/* @lock, and atomic to read */
+	uint32_t generation;		/* @lock; of post-copy frames */
+	bool stopping;			/* @lock, and atomic to read */
+	int error;			/* @lock; the first */
+	struct {			/* @lock; runs whose digest was wrong */
+		struct region *region;
+		uint64_t first, count;
+	} rewant[DEST_LANES_MAX];
+	unsigned int rewants;		/* @lock */
+
+	struct dest_lane *lanes[DEST_LANES_MAX];
+	unsigned int lane_count;	/* main thread */
+	pthread_t settler;
+	bool settling;			/* main thread: there is a settler */
+};
+
+int dest_create(struct region_map *map, const char *states_path, int uffd,
+		struct dest **dest);
+void dest_destroy(struct dest *dest);
+int dest_add_lane(struct dest *dest, struct lane *lane);
+int dest_error(struct dest *dest);
+void dest_fail(struct dest *dest, int error);
+
+uint32_t dest_barrier_passed(const struct dest *dest);
+int dest_keep(struct dest *dest, struct region *region, uint64_t first,
+	      uint64_t count, const uint64_t *keep);
+void dest_switch(struct dest *dest, uint32_t generation);
+int dest_stale(struct dest *dest, int pagemap, uffd_run_fn *run, void *arg);
+int dest_settle(struct dest *dest);
+bool dest_complete(const struct dest *dest);
+
+/* Between the files of this end. */
+void dest_signal(struct dest *dest);
+int receive_rounds(struct dest_lane *self);
+int receive_frame(struct dest_lane *self, const struct frame *frame,
+		  const void *payload);
+int fault_serve(struct dest_lane *self);
+int settle_kept(struct dest *dest);
+int settle_page(struct dest *dest, struct region *region, uint64_t page,
+		uint8_t *buffer);
+void dest_rewant(struct dest *dest, const struct frame *run);
+bool dest_rewant_next(struct dest *dest, struct frame *want);
+
+#endif

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* estimate.c - will another pre-copy round get us there? */
+#include "copy/estimate.h"
+
+#define NS_PER_S	1000000000.0
+
+static uint64_t per_second(uint64_t bytes, uint64_t ns)
+{
+	if (!ns)
+		return bytes ? UINT64_MAX : 0;
+	return (uint64_t)((double)bytes / (double)ns * NS_PER_S);
+}
+
+/**
+ * estimate_rate() - how fast memory crosses
+ * @round: what it measured
+ *
+ * Zero pages count as memory although they cost no bytes: they will again.
+ *
+ * Return: bytes of guest memory a second.
+ */
+uint64_t estimate_rate(const struct round_result *round)
+{
+	return per_second(round->pages, round->ns);
+}
+
+/**
+ * estimate_dirty_rate() - how fast the guest dirties memory
+ * @round: what it measured
+ *
+ * A page written twice in a round counts once, as it is sent once.
+ *
+ * Return: bytes a second.
+ */
+uint64_t estimate_dirty_rate(const struct round_result *round)
+{
+	return per_second(round->dirty, round->ns);
+}
+
+/**
+ * estimate_outlook() - decide how to go on after a round
+ * @round: what it measured; its @dirty is what is left to send
+ * @downtime_ns: how long the guest may stand still
+ * @memory_bytes: of the whole guest
+ *
+ * With r = dirtied / sent, k more rounds leave left * r^k and cost
+ * left * (1 + r + r^2 ...) < left / (1 - r) bytes. From r = 1 on nothing is
+ * gained; below it the rounds are hopeless when they would send more than
+ * the whole guest once again before what is left fits the downtime.
+ *
+ * Return: the outlook.
+ */
+enum outlook estimate_outlook(const struct round_result *round,
+			      uint64_t downtime_ns, uint64_t memory_bytes)
+{
+	double rate = (double)round->pages / ((double)round->ns + 1);
+	double fits = rate * (double)downtime_ns;
+	double left = (double)round->dirty;
+	double ratio, cost = 0;
+
+	if (left <= fits)
+		return OUTLOOK_CONVERGED;
+	if (round->dirty >= round->pages)
+		return OUTLOOK_HOPELESS;
+	ratio = left / (double)round->pages;
+	while (left > fits && cost <= (double)memory_bytes) {
+		cost += left;
+		left *= ratio;
+	}
+	return cost > (double)memory_bytes ? OUTLOOK_HOPELESS
+					   : OUTLOOK_CONVERGING;
+}

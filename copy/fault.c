@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * fault.c - the guest touches a page: the shortest way to it.
+ *
+ * One thread waits for the guest's faults and for the answers to its own
+ * wants, so that no page is handed from thread to thread. Several of them
+ * share a userfaultfd; the kernel gives each fault to one.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "copy/dest.h"
+#include "copy/kind.h"
+#include "sys.h"
+
+#define EVENTS_A_READ	16
+#define WANTS_TIMED	256	/* more wants than that are not timed */
+
+/* A want on its way, for the latency statistics. */
+struct timed_want {
+	struct region *region;		/* NULL: free */
+	uint64_t page;
+	uint64_t began_ns;
+};
+
+struct fault_thread {
+	struct dest_lane *lane;
+	struct dest *dest;
+	int epoll;
+	uint8_t *buffer;		/* one page */
+	struct timed_want wants[WANTS_TIMED];
+};
+
+static void want_time(struct fault_thread *self, struct region *region,
+		      uint64_t page, uint64_t began_ns)
+{
+	unsigned int i;
+
+	for (i = 0; i < WANTS_TIMED; i++)
+		if (!self->wants[i].region) {
+			self->wants[i].region = region;
+			self->wants[i].page = page;
+			self->wants[i].began_ns = began_ns;
+			return;
+		}
+}
+
+/* Pages came: whoever waited for them has waited so long. */
+static void wants_answered(struct fault_thread *self,
+			   const struct frame *frame)
+{
+	unsigned int i;
+
+	for (i = 0; i < WANTS_TIMED; i++) {
+		struct timed_want *want = &self->wants[i];
+
+		if (want->region != frame->region ||
+		    want->page - frame->first >= frame->count)
+			continue;
+		histogram_add(&self->dest->stats.fault_ns,
+			      now_ns() - want->began_ns);
+		want->region = NULL;
+	}
+}
+
+static int want_send(struct fault_thread *self, struct region *region,
+		     uint64_t first, uint64_t count)
+{
+	struct frame want = {
+		.type = FRAME_WANT,
+		.generation = self->dest->generation,
+		.region = region,
+		.first = first,
+		.count = count,
+	};
+
+	return lane_send(self->lane->lane, &want, NULL);
+}
+
+/*
+ * The page is complete: kept and not shown yet, or placed a moment ago. A
+ * MISSING fault on it says that the file has no page there: it is zero.
+ */
+static int fault_present(struct fault_thread *self, struct region *region,
+			 uint64_t page, enum uffd_event_kind kind)
+{
+	int ret = settle_page(self->dest, region, page, self->buffer);
+
+	if (ret < 0)
+		return ret;
+	if (kind == UFFD_FAULT_WP)
+		return region->kind->release(region, page, 1);
+	if (kind == UFFD_FAULT_MISSING)
+		return region->kind->place_zero(region, page);
+	ret = region->kind->place(region, page, 1, true);
+	return ret == -ENOENT ? region->kind->place_zero(region, page) : ret;
+}
+
+static int fault_one(struct fault_thread *self, const struct uffd_event *event)
+{
+	struct dest *dest = self->dest;
+	uint64_t page, began_ns = now_ns();
+	struct region *region = region_at(dest->map, event->start, &page);
+	unsigned int before;
+	int ret;
+
+	if (!region)
+		return -EFAULT;
+	stat_add(&dest->stats.faults, 1);
+	before = page_want(&dest->pages[region->id], page);
+	switch (before & PAGE_STATE) {
+	case PAGE_PRESENT:
+		ret = fault_present(self, region, page, event->kind);
+		histogram_add(&dest->stats.fault_ns, now_ns() - began_ns);
+		return ret;
+	case PAGE_CLAIMED:
+		return 0;	/* whoever fills it will wake us */
+	default:
+		if (before & PAGE_WAITING)
+			return 0;	/* asked for already */
+		stat_add(&dest->stats.network_faults, 1);
+		want_time(self, region, page, began_ns);
+		return want_send(self, region, page, 1);
+	}
+}
+
+static int faults_read(struct fault_thread *self)
+{
+	struct uffd_event events[EVENTS_A_READ];
+	int count = uffd_events(self->dest->uffd, events, EVENTS_A_READ);
+	int i;
+
+	if (count < 0)
+		return count;
+	for (i = 0; i < count; i++) {
+		int ret;
+
+		if (events[i].kind > UFFD_FAULT_WP)
+			continue;
+		ret = fault_one(self, &events[i]);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static int answers_read(struct fault_thread *self)
+{
+	for (;;) {
+		struct frame frame;
+		const void *payload;
+		int ret = lane_receive_some(self->lane->lane, &frame,
+					    &payload);
+
+		if (ret <= 0)
+			return ret;
+		ret = receive_frame(self->lane, &frame, payload);
+		if (ret < 0)
+			return ret;
+		wants_answered(self, &frame);
+	}
+}
+
+static int rewants_send(struct fault_thread *self)
+{
+	struct frame want;
+
+	while (dest_rewant_next(self->dest, &want)) {
+		int ret = want_send(self, want.region, want.first, want.count);
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static int epoll_watch(int epoll, int fd, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.fd = fd };
+
+	return sys_ret(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
+}
+
+/* One thread is woken for one fault: EPOLLEXCLUSIVE. */
+static int watch_all(struct fault_thread *self)
+{
+	struct dest *dest = self->dest;
+	int ret = epoll_watch(self->epoll, dest->uffd,
+			      EPOLLIN | EPOLLEXCLUSIVE);
+
+	if (!ret)
+		ret = epoll_watch(self->epoll, self->lane->lane->fd, EPOLLIN);
+	if (!ret)
+		ret = epoll_watch(self->epoll, dest->rewant_fd,
+				  EPOLLIN | EPOLLEXCLUSIVE);
+	if (!ret)
+		ret = epoll_watch(self->epoll, dest->stop_fd, EPOLLIN);
+	return ret;
+}
+
+static int serve_ready(struct fault_thread *self, int fd)
+{
+	if (fd == self->dest->uffd)
+		return faults_read(self);
+	if (fd == self->lane->lane->fd)
+		return answers_read(self);
+	if (fd == self->dest->rewant_fd)
+		return rewants_send(self);
+	return -ECANCELED;
+}
+
+static int serve_loop(struct fault_thread *self)
+{
+	struct epoll_event ready[4];
+
+	for (;;) {
+		int count = sys_retry(epoll_wait(self->epoll, ready, 4, -1));
+		int i;
+
+		for (i = 0; i < count; i++) {
+			int ret = serve_ready(self, ready[i].data.fd);
+
+			if (ret < 0)
+				return ret;
+		}
+		if (count < 0)
+			return count;
+	}
+}
+
+/**
+ * fault_serve() - answer the guest's faults until the lane or the dest ends
+ * @lane: the fault lane of this thread
+ *
+ * Return: -ECANCELED (stopped), -EPIPE (the source closed the lane), -EPROTO,
+ * or -errno.
+ */
+int fault_serve(struct dest_lane *lane)
+{
+	struct fault_thread *self = calloc(1, sizeof(*self));
+	int ret;
+
+	if (!self)
+		return -ENOMEM;
+	self->lane = lane;
+	self->dest = lane->dest;
+	self->buffer = aligned_alloc(4096, frame_payload_max(lane->dest->map));
+	self->epoll = sys_ret(epoll_create1(EPOLL_CLOEXEC));
+	ret = self->epoll;
+	if (!self->buffer)
+		ret = -ENOMEM;
+	if (ret >= 0)
+		ret = watch_all(self);
+	if (!ret)
+		ret = serve_loop(self);
+	if (self->epoll >= 0)
+		close(self->epoll);
+	free(self->buffer);
+	free(self);
+	return ret;
+}
+
+/**
+ * dest_rewant() - a run did not match its digest: have it asked for again
+ * @dest: switched
+ * @run: region, first and count
+ *
+ * The answer comes on a fault lane; who wins the claim places.
+ */
+void dest_rewant(struct dest *dest, const struct frame *run)
+{
+	uint64_t one = 1;
+
+	pthread_mutex_lock(&dest->lock);
+	if (dest->rewants == DEST_LANES_MAX) {
+		if (!dest->error)
+			dest->error = -EBADMSG;
+	} else {
+		dest->rewant[dest->rewants].region = run->region;
+		dest->rewant[dest->rewants].first = run->first;
+		dest->rewant[dest->rewants++].count = run->count;
+	}
+	pthread_mutex_unlock(&dest->lock);
+	(void)sys_retry(write(dest->rewant_fd, &one, sizeof(one)));
+	dest_signal(dest);
+}
+
+/**
+ * dest_rewant_next() - take a run that is to be asked for again
+ * @dest: switched
+ * @want: receives region, first and count; at most run_pages() at a time
+ *
+ * Return: false when there is none.
+ */
+bool dest_rewant_next(struct dest *dest, struct frame *want)
+{
+	bool found;
+
+	pthread_mutex_lock(&dest->lock);
+	found = dest->rewants;
+	if (found) {
+		unsigned int last = dest->rewants - 1;
+		uint64_t most = run_pages(dest->rewant[last].region);
+
+		want->region = dest->rewant[last].region;
+		want->first = dest->rewant[last].first;
+		want->count = dest->rewant[last].count;
+		if (want->count > most) {
+			want->count = most;
+			dest->rewant[last].first += most;
+			dest->rewant[last].count -= most;
+		} else {
+			dest->rewants--;
+		}
+	} else {
+		uint64_t value;
+
+		(void)sys_retry(read(dest->rewant_fd, &value, sizeof(value)));
+	}
+	pthread_mutex_unlock(&dest->lock);
+	return found;
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* kind.c - the shared kinds of memory: shmem and hugetlb files. */
+#include "copy/kind.h"
+
+#include <errno.h>
+#include <linux/falloc.h>
+#include <string.h>
+
+#include "sys.h"
+
+/**
+ * kind_of() - the kind of a region's memory
+ * @region: with @shared, @page_shift set
+ *
+ * Return: the kind, never NULL.
+ */
+const struct memory_kind *kind_of(const struct region *region)
+{
+	if (!region->shared)
+		return &kind_private;
+	return region->page_shift == 12 ? &kind_shmem : &kind_hugetlb;
+}
+
+static int file_read(const struct region *region, uint64_t first,
+		     uint64_t count, void *buf)
+{
+	uint64_t size = count << region->page_shift;
+	uint64_t done = 0;
+
+	while (done < size) {
+		ssize_t got = sys_retry(pread(region->fd, (char *)buf + done,
+				size - done,
+				(off_t)(page_offset(region, first) + done)));
+		if (got < 0)
+			return (int)got;
+		if (!got)
+			return -ENXIO;	/* the file was cut short */
+		done += (uint64_t)got;
+	}
+	return 0;
+}
+
+/* The runs of data in a file, as ranges of the guest's addresses. */
+static int file_populated(const struct region *region, uint64_t first,
+			  uint64_t count, uffd_run_fn *run, void *arg)
+{
+	uint64_t at = page_offset(region, first);
+	uint64_t end = page_offset(region, first + count);
+
+	while (at < end) {
+		off_t data = sys_ret(lseek(region->fd, (off_t)at, SEEK_DATA));
+		off_t hole;
+		int ret;
+
+		if (data == -ENXIO || data >= (off_t)end)
+			return 0;
+		if (data < 0)
+			return (int)data;
+		hole = sys_ret(lseek(region->fd, data, SEEK_HOLE));
+		if (hole < 0)
+			return (int)hole;
+		if (hole > (off_t)end)
+			hole = (off_t)end;
+		ret = run((struct range){
+				region->address + (uint64_t)data -
+					region->offset,
+				(uint64_t)(hole - data) }, arg);
+		if (ret)
+			return ret;
+		at = (uint64_t)hole;
+	}
+	return 0;
+}
+
+static int file_punch(const struct region *region, uint64_t first,
+		      uint64_t count)
+{
+	return sys_retry(fallocate(region->fd,
+			FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			(off_t)page_offset(region, first),
+			(off_t)(count << region->page_shift)));
+}
+
+static int shmem_write(const struct region *region, uint64_t first,
+		       uint64_t count, const void *buf)
+{
+	return sys_pwrite_all(region->fd, buf, count << region->page_shift,
+			      page_offset(region, first));
+}
+
+static int hugetlb_write(const struct region *region, uint64_t first,
+			 uint64_t count, const void *buf)
+{
+	memcpy(region->alias + (first << region->page_shift), buf,
+	       count << region->page_shift);
+	return 0;
+}
+
+static int file_place(const struct region *region, uint64_t first,
+		      uint64_t count, bool wake)
+{
+	return uffd_continue(region->uffd, page_range(region, first, count),
+			     page_size(region),
+			     wake ? 0 : UFFD_PLACE_DONTWAKE);
+}
+
+static int shmem_place_zero(const struct region *region, uint64_t page)
+{
+	return uffd_zeropage(region->uffd, page_range(region, page, 1),
+			     page_size(region), 0);
+}
+
+/* hugetlb has no UFFDIO_ZEROPAGE: our mapping allocates a zero page. */
+static int hugetlb_place_zero(const struct region *region, uint64_t page)
+{
+	volatile uint8_t *byte = region->alias + (page << region->page_shift);
+
+	(void)*byte;
+	return file_place(region, page, 1, true);
+}
+
+/* Kept pages are mapped when they are counted; holes need no mapping. */
+static int file_release(const struct region *region, uint64_t first,
+			uint64_t count)
+{
+	return file_place(region, first, count, false);
+}
+
+const struct memory_kind kind_shmem = {
+	.name = "shared",
+	.modes = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR,
+	.features = UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM |
+		    UFFD_FEATURE_THREAD_ID,
+	.read = file_read,
+	.populated = file_populated,
+	.overwrite = shmem_write,
+	.overwrite_zero = file_punch,
+	.fill = shmem_write,
+	.clear = file_punch,
+	.place = file_place,
+	.place_zero = shmem_place_zero,
+	.release = file_release,
+};
+
+const struct memory_kind kind_hugetlb = {
+	.name = "shared huge",
+	.modes = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR,
+	.features = UFFD_FEATURE_MISSING_HUGETLBFS |
+		    UFFD_FEATURE_MINOR_HUGETLBFS | UFFD_FEATURE_THREAD_ID,
+	.alias = true,
+	.read = file_read,
+	.populated = file_populated,
+	.overwrite = hugetlb_write,
+	.overwrite_zero = file_punch,
+	.fill = hugetlb_write,
+	.clear = file_punch,
+	.place = file_place,
+	.place_zero = hugetlb_place_zero,
+	.release = file_release,
+};

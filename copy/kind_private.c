@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* kind_private.c - memory that only the guest's process has. */
+#include <errno.h>
+#include <sys/uio.h>
+
+#include "copy/kind.h"
+#include "sys.h"
+
+static int private_read(const struct region *region, uint64_t first,
+			uint64_t count, void *buf)
+{
+	uint64_t size = count << region->page_shift;
+	uint64_t done = 0;
+
+	while (done < size) {
+		struct iovec to = { (char *)buf + done, size - done };
+		struct iovec from = {
+			(void *)(page_address(region, first) + done),
+			size - done };
+		ssize_t got = sys_retry(process_vm_readv(region->pid, &to, 1,
+							 &from, 1, 0));
+		if (got <= 0)
+			return got ? (int)got : -ESRCH;
+		done += (uint64_t)got;
+	}
+	return 0;
+}
+
+static int private_write(const struct region *region, uint64_t first,
+			 uint64_t count, const void *buf)
+{
+	uint64_t size = count << region->page_shift;
+	uint64_t done = 0;
+
+	while (done < size) {
+		struct iovec from = { (char *)buf + done, size - done };
+		struct iovec to = {
+			(void *)(page_address(region, first) + done),
+			size - done };
+		ssize_t put = sys_retry(process_vm_writev(region->pid, &from,
+							  1, &to, 1, 0));
+		if (put <= 0)
+			return put ? (int)put : -ESRCH;
+		done += (uint64_t)put;
+	}
+	return 0;
+}
+
+static int private_populated(const struct region *region, uint64_t first,
+			     uint64_t count, uffd_run_fn *run, void *arg)
+{
+	return uffd_populated(region->pagemap,
+			      page_range(region, first, count), run, arg);
+}
+
+static int private_copy(const struct region *region, uint64_t first,
+			uint64_t count, const void *buf, unsigned int flags)
+{
+	return uffd_copy(region->uffd, page_address(region, first), buf,
+			 count << region->page_shift, page_size(region),
+			 flags);
+}
+
+static int count_bytes(struct range range, void *bytes)
+{
+	*(uint64_t *)bytes += range.len;
+	return 0;
+}
+
+/*
+ * UFFDIO_COPY refuses pages that are there. Those were placed protected, and
+ * a write from outside would raise the very fault that we serve: so the
+ * protection is lifted around it.
+ */
+static int private_overwrite(const struct region *region, uint64_t first,
+			     uint64_t count, const void *buf)
+{
+	struct range range = page_range(region, first, count);
+	uint64_t there = 0;
+	int ret = private_populated(region, first, count, count_bytes, &there);
+
+	if (ret < 0)
+		return ret;
+	if (!there)
+		return private_copy(region, first, count, buf,
+				    UFFD_PLACE_DONTWAKE |
+				    UFFD_PLACE_PROTECTED);
+	if (there < range.len) {
+		ret = private_copy(region, first, count, buf,
+				   UFFD_PLACE_DONTWAKE | UFFD_PLACE_PROTECTED);
+		if (ret < 0)
+			return ret;
+	}
+	ret = uffd_unprotect(region->uffd, range);
+	if (!ret)
+		ret = private_write(region, first, count, buf);
+	if (!ret)
+		ret = uffd_protect(region->uffd, range);
+	return ret;
+}
+
+/* Only what is there needs zeroes; the rest reads as zero already. */
+
+static int zero_range(struct range range, void *arg)
+{
+	static const uint8_t zeroes[RUN_SIZE] __attribute__((aligned(64)));
+	const struct region *region = arg;
+	uint64_t at, end = range.start + range.len;
+	int ret = uffd_unprotect(region->uffd, range);
+
+	for (at = range.start; !ret && at < end; at += RUN_SIZE) {
+		uint64_t size = end - at < RUN_SIZE ? end - at : RUN_SIZE;
+		struct iovec from = { (void *)zeroes, size };
+		struct iovec to = { (void *)at, size };
+		ssize_t put = sys_retry(process_vm_writev(region->pid, &from,
+							  1, &to, 1, 0));
+		if (put != (ssize_t)size)
+			ret = put < 0 ? (int)put : -EFAULT;
+	}
+	return ret ? ret : uffd_protect(region->uffd, range);
+}
+
+static int private_overwrite_zero(const struct region *region, uint64_t first,
+				  uint64_t count)
+{
+	return private_populated(region, first, count, zero_range,
+				 (void *)region);
+}
+
+static int private_fill(const struct region *region, uint64_t first,
+			uint64_t count, const void *buf)
+{
+	return private_copy(region, first, count, buf, UFFD_PLACE_DONTWAKE);
+}
+
+/* What was stale was zapped before the start: nothing is there. */
+static int private_clear(const struct region *region, uint64_t first,
+			 uint64_t count)
+{
+	(void)region;
+	(void)first;
+	(void)count;
+	return 0;
+}
+
+static int private_place(const struct region *region, uint64_t first,
+			 uint64_t count, bool wake)
+{
+	if (!wake)
+		return 0;
+	return uffd_wake(region->uffd, page_range(region, first, count));
+}
+
+static int private_place_zero(const struct region *region, uint64_t page)
+{
+	static const uint8_t zeroes[REGION_BLOCK_SIZE]
+		__attribute__((aligned(64)));
+
+	if (region->page_shift == 12)
+		return uffd_zeropage(region->uffd, page_range(region, page, 1),
+				     page_size(region), 0);
+	if (page_size(region) > sizeof(zeroes))
+		return -EOPNOTSUPP;
+	return private_copy(region, page, 1, zeroes, 0);
+}
+
+static int private_release(const struct region *region, uint64_t first,
+			   uint64_t count)
+{
+	return uffd_unprotect(region->uffd, page_range(region, first, count));
+}
+
+const struct memory_kind kind_private = {
+	.name = "private",
+	.modes = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP,
+	.features = UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_THREAD_ID,
+	.read = private_read,
+	.populated = private_populated,
+	.overwrite = private_overwrite,
+	.overwrite_zero = private_overwrite_zero,
+	.fill = private_fill,
+	.clear = private_clear,
+	.place = private_place,
+	.place_zero = private_place_zero,
+	.release = private_release,
+};

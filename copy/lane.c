@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* lane.c - a connection that carries pages. */
+#include "copy/lane.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sys.h"
+
+/* A peer that takes nothing for so long is cut off. */
+#define LANE_SEND_TIMEOUT_MS	30000
+/* Room for some frames, so that one receive brings several. */
+#define LANE_INPUT_SLACK	(192u << 10)
+
+/**
+ * lane_create() - put a lane on a connection
+ * @ops: what the connection can do
+ * @connection: owned by the lane from success on
+ * @fd: its descriptor, for poll()
+ * @role: of the lane
+ * @index: within its role
+ * @map: the regions that frames may name; outlives the lane
+ * @lane: receives the lane; lane_destroy() frees it
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int lane_create(const struct lane_ops *ops, void *connection, int fd,
+		enum lane_role role, unsigned int index,
+		struct region_map *map, struct lane **lane)
+{
+	struct lane *made = calloc(1, sizeof(*made));
+
+	if (!made)
+		return -ENOMEM;
+	made->ops = ops;
+	made->connection = connection;
+	made->fd = fd;
+	made->role = role;
+	made->index = index;
+	made->map = map;
+	made->capacity = FRAME_HEADER_SIZE + frame_payload_max(map) +
+			 LANE_INPUT_SLACK;
+	made->input = aligned_alloc(64, (made->capacity + 63) / 64 * 64);
+	if (!made->input) {
+		free(made);
+		return -ENOMEM;
+	}
+	*lane = made;
+	return 0;
+}
+
+/**
+ * lane_destroy() - close a lane's connection and free it
+ * @lane: no thread uses it any more; NULL is fine
+ */
+void lane_destroy(struct lane *lane)
+{
+	if (!lane)
+		return;
+	lane->ops->close(lane->connection);
+	free(lane->input);
+	free(lane);
+}
+
+/**
+ * lane_shutdown() - break a lane that other threads may be waiting in
+ * @lane: they return with an error
+ */
+void lane_shutdown(struct lane *lane)
+{
+	lane->ops->shutdown(lane->connection);
+}
+
+/* Drop @done bytes from the front of @parts. Return: how many are left. */
+static int parts_advance(struct iovec *parts, int count, size_t done)
+{
+	int left = 0;
+	int i;
+
+	for (i = 0; i < count; i++) {
+		size_t step = done < parts[i].iov_len ? done
+						      : parts[i].iov_len;
+		done -= step;
+		if (step == parts[i].iov_len)
+			continue;
+		parts[left].iov_base = (char *)parts[i].iov_base + step;
+		parts[left++].iov_len = parts[i].iov_len - step;
+	}
+	return left;
+}
+
+/**
+ * lane_send() - send one frame
+ * @lane: this thread is its only sender
+ * @frame: what to say
+ * @payload: frame_payload() bytes
+ *
+ * Header and pages leave in one system call where the connection is plain.
+ *
+ * Return: 0; -ETIMEDOUT: the peer takes nothing; or -errno.
+ */
+int lane_send(struct lane *lane, const struct frame *frame,
+	      const void *payload)
+{
+	uint8_t header[FRAME_HEADER_SIZE];
+	struct iovec parts[2] = {
+		{ header, sizeof(header) },
+		{ (void *)payload, frame_payload(frame) },
+	};
+	int count = parts[1].iov_len ? 2 : 1;
+	uint64_t size = parts[0].iov_len + parts[1].iov_len;
+
+	frame_encode(frame, header);
+	while (count) {
+		ssize_t put = lane->ops->sendv_some(lane->connection, parts,
+						    count);
+		if (put == -EAGAIN) {
+			int ret = sys_wait_fd(lane->fd, POLLOUT,
+					      LANE_SEND_TIMEOUT_MS);
+			if (ret < 0)
+				return ret;
+			continue;
+		}
+		if (put < 0)
+			return (int)put;
+		count = parts_advance(parts, count, (size_t)put);
+	}
+	__atomic_fetch_add(&lane->bytes_sent, size, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* The frame at the front of the input, if all of it is there. */
+static int input_frame(struct lane *lane, struct frame *frame,
+		       const void **payload)
+{
+	size_t have = lane->end - lane->start;
+	uint8_t *front = lane->input + lane->start;
+	struct frame said;
+	int ret;
+
+	if (have < FRAME_HEADER_SIZE)
+		return 0;
+	ret = frame_decode(lane->map, front, &said);
+	if (ret < 0)
+		return ret;
+	if (have - FRAME_HEADER_SIZE < frame_payload(&said))
+		return 0;
+	*frame = said;
+	*payload = front + FRAME_HEADER_SIZE;
+	lane->start += FRAME_HEADER_SIZE + frame_payload(&said);
+	return 1;
+}
+
+/* Receive what is there; the rest of a frame moves to the front first. */
+static int input_more(struct lane *lane)
+{
+	ssize_t got;
+
+	if (lane->start) {
+		memmove(lane->input, lane->input + lane->start,
+			lane->end - lane->start);
+		lane->end -= lane->start;
+		lane->start = 0;
+	}
+	got = lane->ops->receive_some(lane->connection,
+				      lane->input + lane->end,
+				      lane->capacity - lane->end);
+	if (got < 0)
+		return (int)got;
+	if (!got)
+		return -EPIPE;
+	lane->end += (size_t)got;
+	return 0;
+}
+
+/**
+ * lane_receive_some() - the next frame, if it is there
+ * @lane: this thread is its only receiver
+ * @frame: receives the header, checked against the region map
+ * @payload: receives where its bytes are, good until the next call
+ *
+ * Return: 1: a frame; 0: not all of it is there yet, poll() and call again;
+ * -EPROTO, -EPIPE (end of file) or -errno.
+ */
+int lane_receive_some(struct lane *lane, struct frame *frame,
+		      const void **payload)
+{
+	for (;;) {
+		int ret = input_frame(lane, frame, payload);
+
+		if (ret)
+			return ret;
+		ret = input_more(lane);
+		if (ret == -EAGAIN)
+			return 0;
+		if (ret < 0)
+			return ret;
+	}
+}
+
+/**
+ * lane_receive() - wait for the next frame
+ * @lane: this thread is its only receiver
+ * @frame: receives the header, checked against the region map
+ * @payload: receives where its bytes are, good until the next call
+ *
+ * lane_shutdown() ends the wait.
+ *
+ * Return: 0, -EPROTO, -EPIPE (end of file) or -errno.
+ */
+int lane_receive(struct lane *lane, struct frame *frame, const void **payload)
+{
+	for (;;) {
+		int ret = lane_receive_some(lane, frame, payload);
+
+		if (ret)
+			return ret < 0 ? ret : 0;
+		ret = sys_wait_fd(lane->fd, POLLIN, -1);
+		if (ret < 0)
+			return ret;
+	}
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * lane.h - a connection that carries pages.
+ *
+ * One thread sends on a lane and one receives. What is beneath is a
+ * connection with four operations: a plain socket here, TLS above us.
+ */
+#ifndef STRADDLE_LANE_H
+#define STRADDLE_LANE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "copy/frame.h"
+
+/*
+ * A connection, non-blocking. -EAGAIN: nothing can move now, wait in poll();
+ * 0 from receive_some(): end of file.
+ */
+struct lane_ops {
+	ssize_t (*sendv_some)(void *connection, const struct iovec *parts,
+			      int count);
+	ssize_t (*receive_some)(void *connection, void *buf, size_t size);
+	void (*shutdown)(void *connection);
+	void (*close)(void *connection);
+};
+
+enum lane_role { LANE_FAULT, LANE_PUSH };
+
+struct lane {
+	const struct lane_ops *ops;
+	void *connection;
+	int fd;				/* for poll() only */
+	enum lane_role role;
+	unsigned int index;		/* within its role */
+	struct region_map *map;
+
+	/* Written by the receiving thread only. */
+	uint8_t *input;			/* received, not yet used */
+	size_t capacity, start, end;
+	uint32_t generation;		/* dest: of the frames that are due */
+
+	/* Written by the sending thread, read by statistics. */
+	uint64_t bytes_sent;
+};
+
+int lane_create(const struct lane_ops *ops, void *connection, int fd,
+		enum lane_role role, unsigned int index,
+		struct region_map *map, struct lane **lane);
+void lane_destroy(struct lane *lane);
+void lane_shutdown(struct lane *lane);
+
+int lane_send(struct lane *lane, const struct frame *frame,
+	      const void *payload);
+int lane_receive_some(struct lane *lane, struct frame *frame,
+		      const void **payload);
+int lane_receive(struct lane *lane, struct frame *frame, const void **payload);
+
+/* A lane over a plain stream socket; owns @fd, also when it fails. */
+int lane_create_plain(int fd, enum lane_role role, unsigned int index,
+		      struct region_map *map, struct lane **lane);
+
+#endif

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* precopy.c - which pages a round has to send. */
+#include "copy/kind.h"
+#include "copy/source.h"
+
+/* What a scan found is dirty; dirty twice in a row is hot. */
+struct scan {
+	struct source *source;
+	struct region *region;
+};
+
+static void run_pages_of(const struct region *region, struct range range,
+			 uint64_t *first, uint64_t *end)
+{
+	uint64_t last = range.start + range.len - 1 - region->address;
+
+	*first = (range.start - region->address) >> region->page_shift;
+	*end = (last >> region->page_shift) + 1;
+}
+
+static int mark_populated(struct range range, void *arg)
+{
+	struct scan *scan = arg;
+	uint64_t first, end;
+
+	run_pages_of(scan->region, range, &first, &end);
+	bitmap_set_range(&scan->source->regions[scan->region->id].dirty, first,
+			 end - first);
+	return 0;
+}
+
+/* A page that was written during two rounds in a row will be again. */
+static int mark_written(struct range range, void *arg)
+{
+	struct scan *scan = arg;
+	struct source_region *state = &scan->source->regions[scan->region->id];
+	uint64_t page, end;
+
+	run_pages_of(scan->region, range, &page, &end);
+	for (; page < end; page++) {
+		bitmap_set(&state->dirty, page);
+		if (bitmap_set(&state->sent, page))
+			bitmap_set(&state->hot, page);
+	}
+	return 0;
+}
+
+/**
+ * source_populated() - everything that was ever written is to be sent
+ * @source: no round runs. With dirty tracking: it was armed before this call
+ *
+ * Memory that holds nothing is zero at the dest already and is neither read
+ * nor sent.
+ *
+ * Return: 0 or -errno.
+ */
+int source_populated(struct source *source)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < source->map->count && !ret; i++) {
+		struct scan scan = { source, &source->map->regions[i] };
+
+		ret = scan.region->kind->populated(scan.region, 0,
+				scan.region->pages, mark_populated, &scan);
+	}
+	return ret;
+}
+
+/**
+ * source_written() - mark what the guest has written since the last call
+ * @source: no round runs
+ * @tracker: armed over all regions; it is armed again in the same step
+ *
+ * Until source_hold() the sent bitmap is free, and remembers here which pages
+ * the previous scans found.
+ *
+ * Return: 0 or -errno.
+ */
+int source_written(struct source *source, struct uffd_tracker *tracker)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < source->map->count && !ret; i++) {
+		struct scan scan = { source, &source->map->regions[i] };
+		struct region *region = scan.region;
+
+		ret = uffd_written(tracker,
+				   page_range(region, 0, region->pages),
+				   mark_written, &scan);
+	}
+	return ret;
+}
+
+/**
+ * source_dirty_bytes() - how much memory is to be sent
+ * @source: to ask
+ *
+ * Return: bytes.
+ */
+uint64_t source_dirty_bytes(const struct source *source)
+{
+	uint64_t bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < source->map->count; i++)
+		bytes += bitmap_count(&source->regions[i].dirty)
+				 << source->map->regions[i].page_shift;
+	return bytes;
+}
+
+/**
+ * source_unsent_pages() - how many pages the push has yet to take
+ * @source: held
+ *
+ * Return: pages.
+ */
+uint64_t source_unsent_pages(const struct source *source)
+{
+	uint64_t pages = 0;
+	unsigned int i;
+
+	for (i = 0; i < source->map->count; i++)
+		pages += source->map->regions[i].pages -
+			 bitmap_count(&source->regions[i].sent);
+	return pages;
+}

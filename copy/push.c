@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* push.c - the background stream: pre-copy rounds, and the rest after them. */
+#include <string.h>
+
+#include "copy/kind.h"
+#include "copy/source.h"
+
+/* Length of the run of pages from @page on that are all zero, or all not. */
+static uint64_t alike(const struct frame *run, const uint8_t *bytes,
+		      uint64_t page, bool *zero)
+{
+	uint64_t size = page_size(run->region);
+	uint64_t next;
+
+	*zero = page_is_zero(bytes + page * size, size);
+	for (next = page + 1; next < run->count; next++)
+		if (page_is_zero(bytes + next * size, size) != *zero)
+			break;
+	return next - page;
+}
+
+static struct digest digest_run(const struct frame *part, const uint8_t *bytes)
+{
+	uint64_t size = page_size(part->region);
+	struct digest sum = { 0, 0 };
+	uint64_t page;
+
+	if (part->type == FRAME_ZERO)
+		return digest_zero_run(part->region, part->first, part->count);
+	for (page = 0; page < part->count; page++)
+		digest_add(&sum, digest_page(part->region, part->first + page,
+					     bytes + page * size));
+	return sum;
+}
+
+static void count_part(struct source *source, const struct frame *part)
+{
+	if (part->type == FRAME_ZERO) {
+		/* In small pages, so that sizes can be added up. */
+		stat_add(&source->stats.zero_pages,
+			 part->count << (part->region->page_shift - 12));
+		return;
+	}
+	stat_add(&source->stats.data_pages, part->count);
+	stat_add(&source->stats.data_bytes, frame_payload(part));
+}
+
+/**
+ * run_send() - send pages, the zero ones as headers only
+ * @self: the sending lane
+ * @run: region, first, count and generation
+ * @bytes: of all its pages; nobody changes them meanwhile
+ * @proof: where to add their digests, or NULL (not for good yet)
+ *
+ * Return: 0 or -errno.
+ */
+int run_send(struct source_lane *self, const struct frame *run,
+	     const uint8_t *bytes, struct proof *proof)
+{
+	uint64_t done, size = page_size(run->region);
+
+	for (done = 0; done < run->count;) {
+		struct frame part = *run;
+		bool zero;
+		int ret;
+
+		part.first = run->first + done;
+		part.count = alike(run, bytes, done, &zero);
+		part.type = zero ? FRAME_ZERO : FRAME_DATA;
+		part.digest = digest_run(&part, bytes + done * size);
+		/* Before it leaves: the dest may complete at once. */
+		if (proof)
+			proof_add(proof, part.count, part.digest);
+		count_part(self->source, &part);
+		ret = lane_send(self->lane, &part, bytes + done * size);
+		if (ret < 0)
+			return ret;
+		done += part.count;
+	}
+	return 0;
+}
+
+/* Take neighbouring dirty pages from @first on. Return: how many. */
+static uint64_t take_dirty(struct bitmap *dirty, const struct region *region,
+			   uint64_t first, uint64_t end)
+{
+	uint64_t page = first;
+
+	if (end - first > run_pages(region))
+		end = first + run_pages(region);
+	while (page < end && bitmap_clear(dirty, page))
+		page++;
+	return page - first;
+}
+
+/* Read a run and send it; the copy keeps a running guest's writes out. */
+static int send_pages(struct source_lane *self, const struct frame *run,
+		      struct proof *proof, uint64_t *counter)
+{
+	uint64_t before = self->lane->bytes_sent;
+	int ret;
+
+	limit_take(&self->source->limit, run->count << run->region->page_shift);
+	ret = run->region->kind->read(run->region, run->first, run->count,
+				      self->buffer);
+	if (!ret)
+		ret = run_send(self, run, self->buffer, proof);
+	stat_add(counter, self->lane->bytes_sent - before);
+	return ret;
+}
+
+static bool stopping(const struct source *source)
+{
+	return __atomic_load_n(&source->stopping, __ATOMIC_RELAXED);
+}
+
+static bool cut_short(const struct source *source)
+{
+	return __atomic_load_n(&source->cut_short, __ATOMIC_RELAXED);
+}
+
+static int round_block(struct source_lane *self, uint32_t generation,
+		       struct region *region, uint64_t page, uint64_t end)
+{
+	struct source *source = self->source;
+	struct bitmap *dirty = &source->regions[region->id].dirty;
+
+	while (!stopping(source) && !cut_short(source)) {
+		struct frame run = {
+			.generation = generation,
+			.region = region,
+		};
+		int ret;
+
+		run.first = bitmap_next(dirty, page, end, true);
+		if (run.first == end)
+			return 0;
+		run.count = take_dirty(dirty, region, run.first, end);
+		page = run.first + run.count;
+		ret = send_pages(self, &run, NULL,
+				 &source->stats.round_bytes);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+/**
+ * push_round() - one lane's part of a pre-copy round
+ * @self: the lane
+ * @generation: of the round
+ *
+ * A page's dirty bit is cleared before the page is read: what the guest
+ * writes from then on is found by the next scan. A round that is cut short
+ * leaves its other pages dirty.
+ *
+ * Return: 0 when its barrier is sent, or -errno.
+ */
+int push_round(struct source_lane *self, uint32_t generation)
+{
+	struct source *source = self->source;
+	struct frame barrier = {
+		.type = FRAME_BARRIER,
+		.generation = generation,
+	};
+	struct region *region;
+	uint64_t first, end;
+
+	while (!cut_short(source) &&
+	       order_next_block(source->map, &source->order.block, &region,
+				&first, &end)) {
+		int ret = round_block(self, generation, region, first, end);
+
+		if (ret < 0)
+			return ret;
+	}
+	return lane_send(self->lane, &barrier, NULL);
+}
+
+/**
+ * push_rest() - one lane's part of the post-copy push
+ * @self: the lane
+ * @generation: of post-copy frames
+ *
+ * Return: 0 when every page is sent or taken, or -errno.
+ */
+int push_rest(struct source_lane *self, uint32_t generation)
+{
+	struct source *source = self->source;
+	struct frame run = { .generation = generation };
+
+	memset(&self->cursor, 0, sizeof(self->cursor));
+	while (!stopping(source) &&
+	       order_next(source, &self->cursor, &run.region, &run.first,
+			  &run.count)) {
+		int ret = send_pages(self, &run,
+				     &source->regions[run.region->id].proof,
+				     &source->stats.push_bytes);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}

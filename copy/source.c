@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* source.c - the end that has the pages: its life and its threads. */
+#include "copy/source.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+
+#include "copy/kind.h"
+#include "sys.h"
+
+static void bitmaps_fini(struct source *source)
+{
+	unsigned int i;
+
+	for (i = 0; i < source->map->count; i++) {
+		bitmap_fini(&source->regions[i].dirty);
+		bitmap_fini(&source->regions[i].sent);
+		bitmap_fini(&source->regions[i].hot);
+	}
+}
+
+static int bitmaps_init(struct source *source)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < source->map->count && !ret; i++) {
+		uint64_t pages = source->map->regions[i].pages;
+
+		ret = bitmap_init(&source->regions[i].dirty, pages);
+		if (!ret)
+			ret = bitmap_init(&source->regions[i].sent, pages);
+		if (!ret)
+			ret = bitmap_init(&source->regions[i].hot, pages);
+	}
+	return ret;
+}
+
+/**
+ * source_create() - make a source, without lanes
+ * @map: its regions; outlives it
+ * @bandwidth: limit of the push lanes, bytes a second; 0: none
+ * @source: receives it; source_destroy() frees it
+ *
+ * Return: 0 or -errno.
+ */
+int source_create(struct region_map *map, uint64_t bandwidth,
+		  struct source **source)
+{
+	struct source *made = calloc(1, sizeof(*made));
+	int ret;
+
+	if (!made)
+		return -ENOMEM;
+	made->map = map;
+	made->event_fd = sys_ret(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	ret = made->event_fd;
+	if (ret < 0)
+		goto err_free;
+	ret = bitmaps_init(made);
+	if (!ret)
+		ret = limit_init(&made->limit, bandwidth);
+	if (ret < 0)
+		goto err_bitmaps;
+	pthread_mutex_init(&made->lock, NULL);
+	pthread_cond_init(&made->changed, NULL);
+	*source = made;
+	return 0;
+
+err_bitmaps:
+	bitmaps_fini(made);
+	close(made->event_fd);
+err_free:
+	free(made);
+	return ret;
+}
+
+static void lane_free(struct source_lane *self)
+{
+	lane_destroy(self->lane);
+	free(self->buffer);
+	free(self);
+}
+
+/**
+ * source_destroy() - stop every thread, close every lane, free
+ * @source: NULL is fine
+ */
+void source_destroy(struct source *source)
+{
+	unsigned int i;
+
+	if (!source)
+		return;
+	__atomic_store_n(&source->stopping, true, __ATOMIC_RELAXED);
+	pthread_mutex_lock(&source->lock);
+	source->job = SOURCE_STOP;
+	source->job_number++;
+	pthread_cond_broadcast(&source->changed);
+	pthread_mutex_unlock(&source->lock);
+	limit_open(&source->limit);
+	for (i = 0; i < source->lane_count; i++)
+		lane_shutdown(source->lanes[i]->lane);
+	for (i = 0; i < source->lane_count; i++) {
+		pthread_join(source->lanes[i]->thread, NULL);
+		lane_free(source->lanes[i]);
+	}
+	if (source->sweeping)
+		pthread_join(source->sweeper, NULL);
+	pthread_cond_destroy(&source->changed);
+	pthread_mutex_destroy(&source->lock);
+	limit_fini(&source->limit);
+	bitmaps_fini(source);
+	close(source->event_fd);
+	free(source);
+}
+
+/**
+ * source_signal() - wake whoever polls the source's event_fd
+ * @source: has news
+ */
+void source_signal(struct source *source)
+{
+	uint64_t one = 1;
+
+	(void)sys_retry(write(source->event_fd, &one, sizeof(one)));
+}
+
+/**
+ * source_fail() - note an error; the first one stands
+ * @source: that cannot go on
+ * @error: -errno
+ */
+void source_fail(struct source *source, int error)
+{
+	if (__atomic_load_n(&source->stopping, __ATOMIC_RELAXED))
+		return;
+	pthread_mutex_lock(&source->lock);
+	if (!source->error)
+		source->error = error;
+	pthread_mutex_unlock(&source->lock);
+	source_signal(source);
+}
+
+/**
+ * source_error() - what went wrong first in a thread of the source
+ * @source: to ask
+ *
+ * Return: 0 or -errno.
+ */
+int source_error(struct source *source)
+{
+	int error;
+
+	pthread_mutex_lock(&source->lock);
+	error = source->error;
+	pthread_mutex_unlock(&source->lock);
+	return error;
+}
+
+/* Wait for an order newer than *@number. Return: what to do. */
+static enum source_job job_wait(struct source *source, uint64_t *number,
+				uint32_t *generation)
+{
+	enum source_job job;
+
+	pthread_mutex_lock(&source->lock);
+	while (source->job_number == *number)
+		pthread_cond_wait(&source->changed, &source->lock);
+	*number = source->job_number;
+	*generation = source->generation;
+	job = source->job;
+	pthread_mutex_unlock(&source->lock);
+	return job;
+}
+
+static void job_done(struct source *source)
+{
+	bool last;
+
+	pthread_mutex_lock(&source->lock);
+	last = !--source->busy;
+	pthread_mutex_unlock(&source->lock);
+	if (last)
+		source_signal(source);
+}
+
+static void *push_main(void *arg)
+{
+	struct source_lane *self = arg;
+	struct source *source = self->source;
+	uint32_t generation;
+	uint64_t number = 0;
+
+	for (;;) {
+		enum source_job job = job_wait(source, &number, &generation);
+		int ret;
+
+		if (job == SOURCE_STOP)
+			return NULL;
+		ret = job == SOURCE_ROUND ? push_round(self, generation)
+					  : push_rest(self, generation);
+		if (ret < 0)
+			source_fail(source, ret);
+		job_done(source);
+	}
+}
+
+static void *serve_main(void *arg)
+{
+	struct source_lane *self = arg;
+	int ret = serve_wants(self);
+
+	if (ret < 0)
+		source_fail(self->source, ret);
+	return NULL;
+}
+
+static int lane_start(struct source_lane *self)
+{
+	bool push = self->lane->role == LANE_PUSH;
+	char name[16];
+	int ret = pthread_create(&self->thread, NULL,
+				 push ? push_main : serve_main, self);
+
+	if (ret)
+		return -ret;
+	snprintf(name, sizeof(name), "copy-%s/%u", push ? "push" : "serve",
+		 self->lane->index % 1000);
+	pthread_setname_np(self->thread, name);
+	return 0;
+}
+
+/**
+ * source_add_lane() - start the thread of a lane
+ * @source: no round or push runs yet
+ * @lane: owned by the source from success on
+ *
+ * Return: 0, -ENOSPC (SOURCE_LANES_MAX) or -errno.
+ */
+int source_add_lane(struct source *source, struct lane *lane)
+{
+	struct source_lane *self;
+	int ret = -ENOMEM;
+
+	if (source->lane_count == SOURCE_LANES_MAX)
+		return -ENOSPC;
+	self = calloc(1, sizeof(*self));
+	if (!self)
+		return -ENOMEM;
+	self->source = source;
+	self->lane = lane;
+	self->buffer = aligned_alloc(4096, frame_payload_max(source->map));
+	if (self->buffer)
+		ret = lane_start(self);
+	if (ret < 0) {
+		free(self->buffer);
+		free(self);
+		return ret;
+	}
+	source->lanes[source->lane_count++] = self;
+	if (lane->role == LANE_PUSH)
+		source->push_lanes++;
+	return 0;
+}
+
+static void job_order(struct source *source, enum source_job job,
+		      uint32_t generation)
+{
+	pthread_mutex_lock(&source->lock);
+	order_reset(&source->order);
+	source->job = job;
+	source->job_number++;
+	source->busy = source->push_lanes;
+	source->generation = generation;
+	pthread_cond_broadcast(&source->changed);
+	pthread_mutex_unlock(&source->lock);
+}
+
+static uint64_t sent_pages_bytes(const struct source *source)
+{
+	/* Small and large pages alike: what they stand for in memory. */
+	return stat_read(&source->stats.data_bytes) +
+	       stat_read(&source->stats.zero_pages) * 4096;
+}
+
+/**
+ * source_round_start() - send what is dirty, then a barrier on every push lane
+ * @source: the last round is done
+ * @generation: of the frames of this round
+ */
+void source_round_start(struct source *source, uint32_t generation)
+{
+	__atomic_store_n(&source->cut_short, false, __ATOMIC_RELAXED);
+	source->round_began_ns = now_ns();
+	source->round_bytes = stat_read(&source->stats.round_bytes);
+	source->round_pages = sent_pages_bytes(source);
+	job_order(source, SOURCE_ROUND, generation);
+}
+
+/**
+ * source_round_cut() - end the round early, with its barrier
+ * @source: what was not sent stays dirty
+ */
+void source_round_cut(struct source *source)
+{
+	__atomic_store_n(&source->cut_short, true, __ATOMIC_RELAXED);
+}
+
+/**
+ * source_round_done() - whether all push lanes have sent their barrier
+ * @source: a round was started
+ * @result: receives bytes, pages and ns of the round, when it is done;
+ *	the caller adds what was dirtied meanwhile
+ *
+ * Return: true when it is done.
+ */
+bool source_round_done(struct source *source, struct round_result *result)
+{
+	bool done;
+
+	pthread_mutex_lock(&source->lock);
+	done = !source->busy;
+	pthread_mutex_unlock(&source->lock);
+	if (!done)
+		return false;
+	result->ns = now_ns() - source->round_began_ns;
+	result->bytes = stat_read(&source->stats.round_bytes) -
+			source->round_bytes;
+	result->pages = sent_pages_bytes(source) - source->round_pages;
+	return true;
+}
+
+/**
+ * source_hold() - the guest stands still: what is dirty now is missing there
+ * @source: the last scan is done, no round runs
+ *
+ * From here on wants are answered, and the dirty bitmap says for ever which
+ * pages the dest keeps.
+ */
+void source_hold(struct source *source)
+{
+	unsigned int i;
+
+	for (i = 0; i < source->map->count; i++)
+		bitmap_copy_inverted(&source->regions[i].sent,
+				     &source->regions[i].dirty);
+	__atomic_store_n(&source->held, true, __ATOMIC_RELEASE);
+}
+
+static void *sweep_main(void *arg)
+{
+	struct source *source = arg;
+	int ret = sweep_kept(source);
+
+	if (ret < 0)
+		source_fail(source, ret);
+	source_signal(source);
+	return NULL;
+}
+
+/**
+ * source_push_start() - post-copy: push what was not sent, count what was
+ * @source: held
+ * @generation: of the frames from now on
+ *
+ * Return: 0 or -errno.
+ */
+int source_push_start(struct source *source, uint32_t generation)
+{
+	int ret = pthread_create(&source->sweeper, NULL, sweep_main, source);
+
+	if (ret)
+		return -ret;
+	pthread_setname_np(source->sweeper, "copy-sweep");
+	source->sweeping = true;
+	job_order(source, SOURCE_PUSH, generation);
+	return 0;
+}
+
+/**
+ * source_proven() - whether the proof covers every page
+ * @source: to ask
+ *
+ * Return: true when each region's proof is final.
+ */
+bool source_proven(const struct source *source)
+{
+	unsigned int i;
+
+	for (i = 0; i < source->map->count; i++) {
+		const struct proof *proof = &source->regions[i].proof;
+
+		if (__atomic_load_n(&proof->pages, __ATOMIC_ACQUIRE) !=
+		    source->map->regions[i].pages)
+			return false;
+	}
+	return true;
+}

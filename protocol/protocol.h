@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * protocol.h - one migration, as one of its two sides sees it.
+ *
+ * The five phases are in begin.c, prepare.c, perform.c, finish.c, confirm.c;
+ * phase.c runs them in order and undoes them. A migration asks the process
+ * that it runs in (a worker of the agent, or a test) through struct port.
+ */
+#ifndef STRADDLE_PROTOCOL_H
+#define STRADDLE_PROTOCOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "copy/dest.h"
+#include "copy/source.h"
+#include "protocol/channel.h"
+#include "protocol/guest.h"
+#include "protocol/journal.h"
+#include "protocol/message.h"
+#include "uffd/uffd.h"
+
+/* What happens when --timeout passes in pre-copy. */
+enum timeout_action { TIMEOUT_SUSPEND, TIMEOUT_POSTCOPY };
+
+/* How to migrate; the names are virsh's where virsh has one. */
+struct migration_options {
+	char host[256];			/* dest, HOST[:PORT] */
+	char guest[GUEST_NAME_MAX];
+	char dest_name[GUEST_NAME_MAX];	/* --dname, or "" */
+	bool live;			/* else: stopped before the first round */
+	bool postcopy;			/* may switch */
+	bool postcopy_after_precopy;	/* switch after the first round */
+	bool persistent;		/* define at the dest */
+	bool undefine_source;
+	bool handover;			/* guest hands over its userfaultfd */
+	uint64_t bandwidth;		/* bytes a second, 0: unlimited */
+	uint64_t postcopy_bandwidth;
+	uint64_t downtime_ns;		/* target */
+	uint64_t timeout_ns;		/* 0: none */
+	enum timeout_action timeout_action;
+	uint32_t rounds_max;		/* of pre-copy; 0: post-copy only;
+					 * UINT32_MAX: no limit */
+	uint32_t fault_lanes;		/* 0: min(vCPUs, 4) */
+	uint32_t push_lanes;		/* 0: default */
+};
+
+/* A user's word to a running migration. */
+enum command {
+	COMMAND_NONE,
+	COMMAND_ABORT,
+	COMMAND_POSTCOPY,	/* switch now */
+	COMMAND_BANDWIDTH,
+	COMMAND_CONNECTION,	/* a connection of the peer came in */
+};
+
+struct command_data {
+	enum command command;
+	uint64_t bandwidth;		/* COMMAND_BANDWIDTH: bytes a second */
+	struct preamble preamble;	/* COMMAND_CONNECTION */
+	int fd;				/* COMMAND_CONNECTION, owned */
+};
+
+/* How far it is; for status, --verbose and the summary. */
+struct progress {
+	enum phase phase;
+	enum owner_state state;
+	uint32_t round;			/* from 1; 0: none yet */
+	bool postcopy;			/* switched */
+	uint64_t memory_bytes;		/* of the guest */
+	uint64_t done_bytes;		/* of them across (estimate) */
+	uint64_t rate;			/* bytes a second on the wire, lately */
+	uint64_t link_rate;		/* memory bytes a second, last round */
+	uint64_t dirty_rate;		/* bytes a second, last round */
+	uint64_t missing_pages;
+	uint64_t faults;
+	uint64_t network_faults;
+	uint64_t fault_p50_ns;
+	uint64_t fault_p99_ns;
+	uint64_t data_bytes;		/* guest pages sent with their bytes */
+	uint64_t zero_pages;		/* 4 KiB each */
+	uint64_t round_bytes;		/* on the wire, by kind */
+	uint64_t push_bytes;
+	uint64_t fault_bytes;
+	uint64_t repeated_pages;	/* sent twice: pushed and wanted */
+	uint64_t total_ns;		/* since Begin */
+	uint64_t downtime_ns;		/* once known */
+	char note[160];			/* last decision, in words, or "" */
+};
+
+/* What a migration asks of its process. Each returns 0 or -errno. */
+struct port_ops {
+	/* The journal's row of this migration and side; synced. */
+	int (*begin)(void *port, const struct journal_row *row,
+		     struct fail *fail);
+	/* -ESTALE: the row stands elsewhere, *now says where. */
+	int (*move)(void *port, enum owner_state to, enum owner_state *now,
+		    struct fail *fail);
+	int (*note)(void *port, const char *error, const char *summary,
+		    const char *proof, struct fail *fail);
+
+	/* The broker, which alone may ptrace. */
+	int (*attach)(void *port, pid_t pid, struct uffd_attachment *made,
+		      struct fail *fail);
+	int (*zap)(void *port, const struct uffd_attachment *attachment,
+		   const struct range *ranges, size_t count,
+		   struct fail *fail);
+	int (*detach)(void *port, struct uffd_attachment *attachment,
+		      struct fail *fail);
+
+	void (*progress)(void *port, const struct progress *progress);
+	/* Readable when command() has something. */
+	int (*command_fd)(void *port);
+	int (*command)(void *port, struct command_data *data);
+};
+
+struct accepter;		/* accept.c: handshakes of incoming lanes */
+
+struct migration {
+	/* Given by whoever runs it. */
+	enum side side;
+	uint8_t id[MIGRATION_ID_SIZE];
+	struct migration_options options;	/* source */
+	const struct guest_driver *driver;
+	struct guest_host host;
+	struct credentials *credentials;	/* borrowed */
+	const char *run_dir;		/* page states; on tmpfs */
+	const struct port_ops *port_ops;
+	void *port;
+	struct channel *channel;	/* control; owned. Source: made in
+					 * Prepare. Dest: given */
+
+	/* What it learns. */
+	struct fail fail;		/* the first reason */
+	enum phase phase;
+	enum owner_state state;
+	struct guest *guest;
+	struct guest_description description;
+	struct region_map map;
+	uint32_t generation;		/* of frames; 0: none sent */
+	uint8_t token[TOKEN_SIZE];
+	uint64_t epoch;
+	struct progress progress;
+	uint64_t began_ns;
+	uint64_t stopped_ns;		/* source: pause asked for */
+	uint64_t last_sent_ns;		/* control channel */
+	uint64_t last_heard_ns;
+	uint64_t last_progress_ns;
+	uint64_t last_progress_bytes;
+
+	/* The kernel's side. */
+	struct uffd_attachment attachment;
+	bool handed_over;		/* attachment.uffd is the guest's */
+	int pagemap;			/* of the guest's process, or -1 */
+	bool tracking;			/* source: tracker is armed */
+	struct uffd_tracker tracker;
+	bool registered;		/* dest: regions are registered */
+
+	/* Pages. */
+	struct source *source;		/* source only */
+	struct dest *dest;		/* dest only */
+	char states_path[256];		/* dest: file of the page states */
+
+	/* Source. */
+	bool paused_by_us;
+	bool switch_asked;		/* COMMAND_POSTCOPY came */
+	struct round_result round;	/* the last one */
+	int state_fd;			/* device state, or -1 */
+
+	/* Dest. */
+	char *prepare_live;		/* definition, owned */
+	uint32_t fault_lanes, push_lanes;
+	struct accepter *accepter;
+	uint8_t *state;			/* device state as it arrives */
+	uint64_t state_size, state_got;
+	uint64_t kept_to[REGIONS_MAX];	/* pages named by KEEP so far */
+	char *persistent;		/* definition to store, owned */
+	char *replaced;			/* the one it replaced, owned */
+	bool defined;
+	bool keep_paused;		/* guest was paused before Begin */
+	char dest_name[GUEST_NAME_MAX];
+};
+
+/* One phase on one side; the table is in phase.c. */
+struct phase_step {
+	enum side side;
+	enum phase phase;
+	int (*run)(struct migration *migration);
+	void (*undo)(struct migration *migration);
+};
+
+extern const struct phase_step phase_table[];
+extern const size_t phase_table_count;
+
+void migration_init(struct migration *migration, enum side side);
+/* All phases of this side; 0, or -errno with migration->fail. */
+int migration_run(struct migration *migration);
+void migration_fini(struct migration *migration);
+
+#endif
