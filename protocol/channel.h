@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include "fail.h"
 
@@ -36,10 +37,31 @@ struct preamble {		/* 32 bytes, little-endian on the wire */
 	uint8_t migration[MIGRATION_ID_SIZE];
 };
 
+/* The accepting side's unencrypted answer; it only explains a refusal. */
+enum preamble_verdict {
+	PREAMBLE_WELCOME = 1,
+	PREAMBLE_VERSION = 2,	/* another version is spoken here */
+	PREAMBLE_UNKNOWN = 3,	/* no such migration, role or lane here */
+	PREAMBLE_BUSY = 4,	/* too many connections, or shutting down */
+};
+
+struct preamble_reply {		/* 16 bytes, little-endian on the wire */
+	uint8_t magic[8];	/* "STRADDLE" */
+	uint16_t version;
+	uint16_t verdict;
+	uint16_t security;	/* enum security that is spoken here */
+	uint16_t reserved;	/* 0 */
+};
+
 void preamble_init(struct preamble *preamble, enum channel_role role,
 		   unsigned int index, const uint8_t *migration);
 /* 0, -EPROTO (not ours) or -EPROTONOSUPPORT (another version). */
 int preamble_check(const struct preamble *preamble, struct fail *fail);
+/* Read one from a socket, wait at most @timeout_ms in all, and check it. */
+int preamble_receive(int fd, int timeout_ms, struct preamble *preamble,
+		     struct fail *fail);
+/* Tell a peer why it is turned away; the caller closes @fd. */
+void preamble_refuse(int fd, enum preamble_verdict verdict);
 
 enum security {
 	SECURITY_NONE,		/* loopback, or asked for by name */
@@ -75,6 +97,15 @@ int channel_connect(const char *host, const struct preamble *preamble,
 		    struct credentials *credentials, int timeout_ms,
 		    struct channel **channel, struct fail *fail);
 /*
+ * channel_connect_fd() - the same over a stream socket that is connected
+ * @name: whom the certificate must name (host name or IP address)
+ * Owns @fd from the call on, also when it fails.
+ */
+int channel_connect_fd(int fd, const char *name,
+		       const struct preamble *preamble,
+		       struct credentials *credentials, int timeout_ms,
+		       struct channel **channel, struct fail *fail);
+/*
  * channel_accept() - TLS handshake as server on @fd, whose preamble has been
  * read. Owns @fd from the call on, also when it fails.
  */
@@ -96,14 +127,29 @@ const char *channel_peer_name(const struct channel *channel);
 /*
  * The socket is non-blocking; these say -EAGAIN where nothing can move now.
  * One thread may send while another receives. 0 from receive: end of file.
+ * After -EAGAIN from a send, the next send must offer the same bytes first
+ * (more may follow them): TLS has sealed them already. Likewise for the
+ * bytes that a short send did not take.
  */
 ssize_t channel_send_some(struct channel *channel, const void *buf,
 			  size_t size);
 ssize_t channel_receive_some(struct channel *channel, void *buf, size_t size);
+/* A header and its payload in one go: one system call, or full records. */
+ssize_t channel_sendv_some(struct channel *channel, const struct iovec *iov,
+			   int count);
 /* The whole of it, waiting as needed; -ETIMEDOUT when nothing moves so long. */
 int channel_send(struct channel *channel, const void *buf, size_t size,
 		 int timeout_ms);
+int channel_sendv(struct channel *channel, struct iovec *iov, int count,
+		  int timeout_ms);	/* uses @iov up */
+/* -EPIPE: end of file before @size bytes. */
 int channel_receive(struct channel *channel, void *buf, size_t size,
 		    int timeout_ms);
+
+/*
+ * Set the socket up for what the role carries: queueing, priority, time-outs
+ * of TCP. Sockets that are not TCP are left as they are.
+ */
+int channel_tune(struct channel *channel, enum channel_role role);
 
 #endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* address.h - "HOST[:PORT]", and TCP sockets from and to it. */
+#ifndef STRADDLE_ADDRESS_H
+#define STRADDLE_ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "fail.h"
+
+struct address {
+	char host[256];		/* name or numeric, without brackets */
+	char port[8];		/* decimal */
+};
+
+/* "HOST", "HOST:PORT", "V6" or "[V6]:PORT"; STRADDLE_PORT where none. */
+int address_parse(const char *text, struct address *address,
+		  struct fail *fail);
+/* A connected, non-blocking socket; bounded by @timeout_ms in all. */
+int address_connect(const struct address *address, int timeout_ms,
+		    struct fail *fail);
+/* A listening, non-blocking socket; port 0: the kernel chooses one. */
+int address_listen(const struct address *address, struct fail *fail);
+/* Is it numeric and of this host alone (127/8, ::1) or "localhost"? */
+bool address_is_loopback(const struct address *address);
+/* Where the other (or this) end of a socket is: "10.0.0.2:49300". */
+void address_of_peer(int fd, char *text, size_t size);
+void address_of_socket(int fd, char *text, size_t size);
+
+#endif

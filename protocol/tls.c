@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * tls.c - a channel over TLS 1.3, by GnuTLS.
+ *
+ * GnuTLS allows one thread to send while another receives on one session as
+ * long as nobody renegotiates: TLS 1.3 cannot, tickets are off, and a change
+ * of keys concerns one direction only.
+ */
+#include <gnutls/crypto.h>
+#include <gnutls/x509.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "protocol/credentials.h"
+#include "protocol/deadline.h"
+#include "protocol/tls.h"
+
+#define RECORD_SIZE		16384	/* bytes, the most that TLS allows */
+#define HANDSHAKE_MESSAGE_MAX	65536	/* bytes a peer may make us hold */
+
+struct tls {
+	gnutls_session_t session;
+	size_t sealed;			/* sender only: bytes of the record that
+					 * GnuTLS holds after -EAGAIN */
+	uint8_t record[RECORD_SIZE];	/* sender only: gathers pieces */
+};
+
+static int tls_errno(ssize_t code)
+{
+	switch (code) {
+	case GNUTLS_E_AGAIN:
+	case GNUTLS_E_INTERRUPTED:
+		return -EAGAIN;
+	case GNUTLS_E_PUSH_ERROR:
+	case GNUTLS_E_PULL_ERROR:
+	case GNUTLS_E_PREMATURE_TERMINATION:
+	case GNUTLS_E_FATAL_ALERT_RECEIVED:
+	case GNUTLS_E_SESSION_EOF:
+	case GNUTLS_E_INVALID_SESSION:
+		return -ECONNRESET;
+	case GNUTLS_E_MEMORY_ERROR:
+		return -ENOMEM;
+	default:
+		return -EPROTO;
+	}
+}
+
+/* ---- data -------------------------------------------------------------- */
+
+/* Where a sender stands in its pieces. */
+struct cursor {
+	const struct iovec *iov;
+	int count;
+	size_t offset;			/* into the first piece */
+};
+
+static void cursor_skip(struct cursor *cursor, size_t size)
+{
+	cursor->offset += size;
+	while (cursor->count && cursor->offset >= cursor->iov->iov_len) {
+		cursor->offset -= cursor->iov->iov_len;
+		cursor->iov++;
+		cursor->count--;
+	}
+}
+
+/* The next record: in place where one piece fills it, gathered otherwise. */
+static const void *record_build(struct tls *tls, struct cursor cursor,
+				size_t *size)
+{
+	const struct iovec *iov = cursor.iov;
+	size_t left = iov->iov_len - cursor.offset, used = 0, part;
+
+	if (left >= RECORD_SIZE || cursor.count == 1) {
+		*size = left < RECORD_SIZE ? left : RECORD_SIZE;
+		return (const char *)iov->iov_base + cursor.offset;
+	}
+	while (cursor.count && used < RECORD_SIZE) {
+		part = cursor.iov->iov_len - cursor.offset;
+		if (part > RECORD_SIZE - used)
+			part = RECORD_SIZE - used;
+		memcpy(tls->record + used,
+		       (const char *)cursor.iov->iov_base + cursor.offset, part);
+		used += part;
+		cursor_skip(&cursor, part);
+	}
+	*size = used;
+	return tls->record;
+}
+
+/* Bytes of the caller's that went out, or -errno. */
+static ssize_t record_flush(struct tls *tls)
+{
+	ssize_t ret = gnutls_record_send(tls->session, NULL, 0);
+	size_t sealed = tls->sealed;
+
+	if (ret < 0)
+		return tls_errno(ret);
+	tls->sealed = 0;
+	return (ssize_t)sealed;
+}
+
+static ssize_t tls_send(struct channel *channel, const struct iovec *iov,
+			int count)
+{
+	struct cursor cursor = { .iov = iov, .count = count };
+	struct tls *tls = channel->tls;
+	ssize_t put = 0, done = 0;
+
+	if (tls->sealed) {
+		put = record_flush(tls);
+		if (put < 0)
+			return put;
+		done = put;
+	}
+	cursor_skip(&cursor, (size_t)put);
+	while (cursor.count) {
+		size_t size;
+		const void *record = record_build(tls, cursor, &size);
+
+		put = gnutls_record_send(tls->session, record, size);
+		if (put < 0) {
+			put = tls_errno(put);
+			if (put == -EAGAIN)
+				tls->sealed = size;
+			return done ?: put;
+		}
+		done += put;
+		cursor_skip(&cursor, (size_t)put);
+	}
+	return done;
+}
+
+static ssize_t tls_receive(struct channel *channel, void *buf, size_t size)
+{
+	ssize_t got;
+
+	if (!size)
+		return 0;
+	do {
+		got = gnutls_record_recv(channel->tls->session, buf, size);
+	} while (got == GNUTLS_E_WARNING_ALERT_RECEIVED);
+	return got < 0 ? tls_errno(got) : got;
+}
+
+static size_t tls_pending(const struct channel *channel)
+{
+	return gnutls_record_check_pending(channel->tls->session);
+}
+
+static void tls_close(struct channel *channel)
+{
+	struct tls *tls = channel->tls;
+
+	if (!tls->sealed)
+		(void)gnutls_bye(tls->session, GNUTLS_SHUT_WR);
+	gnutls_deinit(tls->session);
+	explicit_bzero(tls->record, sizeof(tls->record));
+	free(tls);
+}
+
+static const struct channel_ops tls_ops = {
+	.send = tls_send,
+	.receive = tls_receive,
+	.pending = tls_pending,
+	.close = tls_close,
+};
+
+/* ---- handshake --------------------------------------------------------- */
+
+static int session_wait(struct channel *channel, gnutls_session_t session,
+			uint64_t deadline)
+{
+	short events = gnutls_record_get_direction(session) ? POLLOUT : POLLIN;
+
+	return sys_wait_fd(channel->fd, events, deadline_left_ms(deadline));
+}
+
+static int session_shake(struct channel *channel, gnutls_session_t session,
+			 const struct credentials *credentials,
+			 uint64_t deadline, struct fail *fail)
+{
+	int code, ret;
+
+	for (;;) {
+		code = gnutls_handshake(session);
+		if (!code)
+			return 0;
+		if (code == GNUTLS_E_AGAIN || code == GNUTLS_E_INTERRUPTED) {
+			ret = session_wait(channel, session, deadline);
+			if (ret)
+				return fail_set(fail, ret, "%s began a TLS handshake and did not "
+						"finish it: %s", channel->peer_name,
+						strerror(-ret));
+			continue;
+		}
+		if (gnutls_error_is_fatal(code))
+			break;
+	}
+	(void)gnutls_alert_send_appropriate(session, code);
+	return tls_explain(session, code, channel->peer_name, credentials, fail);
+}
+
+/*
+ * A client's handshake ends before the server has looked at its certificate;
+ * this byte says that it has, so that a refusal is a failed connect.
+ */
+static int ready_receive(struct channel *channel, gnutls_session_t session,
+			 const struct credentials *credentials,
+			 uint64_t deadline, struct fail *fail)
+{
+	uint8_t ready;
+	ssize_t got;
+	int ret;
+
+	for (;;) {
+		got = gnutls_record_recv(session, &ready, 1);
+		if (got == 1)
+			return 0;
+		if (got != GNUTLS_E_AGAIN && got != GNUTLS_E_INTERRUPTED)
+			break;
+		ret = session_wait(channel, session, deadline);
+		if (ret)
+			return fail_set(fail, ret, "%s did not confirm the TLS handshake: %s",
+					channel->peer_name, strerror(-ret));
+	}
+	if (!got)
+		got = GNUTLS_E_PREMATURE_TERMINATION;
+	return tls_explain(session, (int)got, channel->peer_name, credentials,
+			   fail);
+}
+
+/* Peer's text, made safe to print: it comes from a certificate or a client. */
+static void name_print(const char *name, size_t length, char *text, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < length && i + 1 < size; i++)
+		text[i] = name[i] > ' ' && name[i] < 0x7f ? name[i] : '?';
+	text[i] = 0;
+}
+
+static int peer_note_x509(struct channel *channel, gnutls_session_t session)
+{
+	size_t size = PEER_DIGEST_SIZE, length;
+	const gnutls_datum_t *chain;
+	unsigned int count = 0;
+	gnutls_x509_crt_t cert;
+	char name[256];
+
+	chain = gnutls_certificate_get_peers(session, &count);
+	if (!chain || !count ||
+	    gnutls_fingerprint(GNUTLS_DIG_SHA256, &chain[0], channel->peer, &size))
+		return -EPROTO;
+	if (gnutls_x509_crt_init(&cert))
+		return -ENOMEM;
+	length = sizeof(name);
+	if (!gnutls_x509_crt_import(cert, &chain[0], GNUTLS_X509_FMT_DER) &&
+	    !gnutls_x509_crt_get_dn_by_oid(cert, GNUTLS_OID_X520_COMMON_NAME,
+					   0, 0, name, &length))
+		name_print(name, length, channel->peer_name,
+			   sizeof(channel->peer_name));
+	gnutls_x509_crt_deinit(cert);
+	return 0;
+}
+
+static int peer_note_psk(struct channel *channel, gnutls_session_t session,
+			 const struct credentials *credentials, bool server)
+{
+	const char *name = credentials->psks[0].name;
+
+	if (server)
+		name = gnutls_psk_server_get_username(session);
+	if (!name || gnutls_hash_fast(GNUTLS_DIG_SHA256, name, strlen(name),
+				      channel->peer))
+		return -EPROTO;
+	if (server)
+		name_print(name, strlen(name), channel->peer_name,
+			   sizeof(channel->peer_name));
+	return 0;
+}
+
+static int session_keys(gnutls_session_t session,
+			const struct credentials *credentials, bool server)
+{
+	if (credentials->security == SECURITY_PSK && server)
+		return gnutls_credentials_set(session, GNUTLS_CRD_PSK,
+					      credentials->psk_server);
+	if (credentials->security == SECURITY_PSK)
+		return gnutls_credentials_set(session, GNUTLS_CRD_PSK,
+					      credentials->psk_client);
+	return gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE,
+				      server ? credentials->server : credentials->client);
+}
+
+static int tls_create(struct channel *channel, struct credentials *credentials,
+		      bool server, struct tls **tls, struct fail *fail)
+{
+	struct tls *new = calloc(1, sizeof(*new));
+	int code;
+
+	if (!new)
+		return fail_set(fail, -ENOMEM, "no memory for a TLS session");
+	code = gnutls_init(&new->session, GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL |
+			   GNUTLS_NO_TICKETS | (server ? GNUTLS_SERVER : GNUTLS_CLIENT));
+	if (code)
+		goto err_free;
+	code = gnutls_priority_set(new->session, credentials->priority);
+	if (!code)
+		code = session_keys(new->session, credentials, server);
+	if (code)
+		goto err_deinit;
+	gnutls_session_set_ptr(new->session, credentials);
+	gnutls_handshake_set_max_packet_length(new->session, HANDSHAKE_MESSAGE_MAX);
+	gnutls_transport_set_int(new->session, channel->fd);
+	*tls = new;
+	return 0;
+
+err_deinit:
+	gnutls_deinit(new->session);
+err_free:
+	free(new);
+	return fail_set(fail, -EOPNOTSUPP, "cannot set TLS up: %s", gnutls_strerror(code));
+}
+
+static void tls_destroy(struct tls *tls)
+{
+	gnutls_deinit(tls->session);
+	free(tls);
+}
+
+/**
+ * tls_connect() - make a TLS channel of a plain one, as client
+ * @channel: connected, nothing sent by either side but the preamble
+ * @credentials: of SECURITY_X509 or SECURITY_PSK
+ * @name: host name or IP address that the server's certificate must name
+ * @deadline: when to give up
+ * @fail: says why not, and what to do
+ *
+ * Return: 0 or -errno; then the channel is of no use.
+ */
+int tls_connect(struct channel *channel, struct credentials *credentials,
+		const char *name, uint64_t deadline, struct fail *fail)
+{
+	gnutls_typed_vdata_st verify[] = {
+		{ .type = GNUTLS_DT_DNS_HOSTNAME, .data = (unsigned char *)name },
+		{ .type = GNUTLS_DT_KEY_PURPOSE_OID,
+		  .data = (unsigned char *)GNUTLS_KP_TLS_WWW_SERVER },
+	};
+	bool x509 = credentials->security == SECURITY_X509;
+	struct tls *tls;
+	int ret;
+
+	if (x509 && !credentials->client)
+		return fail_set(fail, -ENOENT, "this host cannot connect with TLS: it has no "
+				"client certificate in %s", credentials->client_cert);
+	ret = tls_create(channel, credentials, false, &tls, fail);
+	if (ret)
+		return ret;
+	if (x509)
+		gnutls_session_set_verify_cert2(tls->session, verify, 2, 0);
+	snprintf(channel->peer_name, sizeof(channel->peer_name), "%s", name);
+	ret = session_shake(channel, tls->session, credentials, deadline, fail);
+	if (!ret)
+		ret = ready_receive(channel, tls->session, credentials, deadline, fail);
+	if (!ret)
+		ret = x509 ? peer_note_x509(channel, tls->session) :
+			     peer_note_psk(channel, tls->session, credentials, false);
+	if (ret) {
+		tls_destroy(tls);
+		return fail_set(fail, ret, "cannot tell who %s is", name);
+	}
+	channel->tls = tls;
+	channel->ops = &tls_ops;
+	return 0;
+}
+
+/**
+ * tls_accept() - make a TLS channel of a plain one, as server
+ * @channel: accepted, preamble and its answer exchanged
+ * @credentials: of SECURITY_X509 or SECURITY_PSK
+ * @deadline: when to give up
+ * @fail: says why not, and what to do
+ *
+ * Return: 0 or -errno; then the channel is of no use.
+ */
+int tls_accept(struct channel *channel, struct credentials *credentials,
+	       uint64_t deadline, struct fail *fail)
+{
+	gnutls_typed_vdata_st verify = {
+		.type = GNUTLS_DT_KEY_PURPOSE_OID,
+		.data = (unsigned char *)GNUTLS_KP_TLS_WWW_CLIENT,
+	};
+	bool x509 = credentials->security == SECURITY_X509;
+	struct iovec ready = { .iov_base = "R", .iov_len = 1 };
+	struct tls *tls;
+	int ret;
+
+	if (x509 && !credentials->server)
+		return fail_set(fail, -ENOENT, "this host cannot accept TLS connections: it has "
+				"no server certificate in %s", credentials->server_cert);
+	ret = tls_create(channel, credentials, true, &tls, fail);
+	if (ret)
+		return ret;
+	if (x509) {
+		gnutls_certificate_server_set_request(tls->session, GNUTLS_CERT_REQUIRE);
+		gnutls_session_set_verify_cert2(tls->session, &verify, 1, 0);
+	}
+	ret = session_shake(channel, tls->session, credentials, deadline, fail);
+	if (!ret)
+		ret = x509 ? peer_note_x509(channel, tls->session) :
+			     peer_note_psk(channel, tls->session, credentials, true);
+	if (ret) {
+		tls_destroy(tls);
+		return fail_set(fail, ret, "cannot tell who %s is", channel->peer_name);
+	}
+	channel->tls = tls;
+	channel->ops = &tls_ops;
+	ret = channel_sendv(channel, &ready, 1, deadline_left_ms(deadline));
+	if (ret)
+		return fail_set(fail, ret, "%s left at the end of the TLS handshake: %s",
+				channel->peer_name, strerror(-ret));
+	return 0;
+}
