@@ -217,23 +217,64 @@ int uffd_attach(pid_t pid, struct uffd_attachment *attachment)
 	return 0;
 }
 
+static bool is_userfaultfd(const char *path)
+{
+	static const char expected[] = "anon_inode:[userfaultfd]";
+	char link[64];
+	ssize_t len = sys_ret(readlink(path, link, sizeof(link)));
+
+	return len == (ssize_t)strlen(expected) &&
+	       !memcmp(link, expected, (size_t)len);
+}
+
+/**
+ * uffd_adopt() - take a descriptor that was left in another process
+ * @pid: the process
+ * @remote_fd: its number there, as uffd_attach() told
+ * @attachment: receives the attachment; unchanged on an error
+ *
+ * Nothing is stopped. What was enabled and registered still is; faults that
+ * a dead handler had read come again after uffd_wake().
+ *
+ * Return: 0; -EBADF: no userfaultfd has that number there; or -errno.
+ */
+int uffd_adopt(pid_t pid, int remote_fd, struct uffd_attachment *attachment)
+{
+	struct uffd_attachment made = { .pid = pid, .remote_fd = remote_fd };
+	char path[64];
+	int ret = 0;
+
+	if (pid <= 0 || remote_fd < 0)
+		return -EINVAL;
+	made.pidfd = sys_pidfd_open(pid);
+	if (made.pidfd < 0)
+		return made.pidfd;
+	made.uffd = sys_pidfd_getfd(made.pidfd, remote_fd);
+	if (made.uffd < 0)
+		ret = made.uffd;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", made.uffd);
+	if (!ret && !is_userfaultfd(path))
+		ret = -EBADF;
+	if (ret) {
+		uffd_attachment_close(&made);
+		return ret;
+	}
+	*attachment = made;
+	return 0;
+}
+
 /* The number may be another file's by now: its owner is a free program. */
 static bool is_ours(const struct uffd_attachment *attachment)
 {
-	static const char expected[] = "anon_inode:[userfaultfd]";
-	char path[64], link[64];
-	ssize_t len;
-	int same;
+	char path[64];
+	int same = sys_kcmp_file(attachment->pid, attachment->remote_fd,
+				 attachment->uffd);
 
+	if (same != -ENOSYS)
+		return same == 0;
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", attachment->pid,
 		 attachment->remote_fd);
-	len = sys_ret(readlink(path, link, sizeof(link)));
-	if (len != (ssize_t)strlen(expected) ||
-	    memcmp(link, expected, (size_t)len))
-		return false;
-	same = sys_kcmp_file(attachment->pid, attachment->remote_fd,
-			     attachment->uffd);
-	return same == 0 || same == -ENOSYS;
+	return is_userfaultfd(path);
 }
 
 static int detach_inside(struct inject *inject, void *arg)

@@ -51,6 +51,7 @@ struct uffd_attachment {
 };
 
 int uffd_attach(pid_t pid, struct uffd_attachment *attachment);
+int uffd_adopt(pid_t pid, int remote_fd, struct uffd_attachment *attachment);
 int uffd_detach(struct uffd_attachment *attachment);
 void uffd_attachment_close(struct uffd_attachment *attachment);
 int uffd_zap(pid_t pid, int pidfd, const struct range *ranges, size_t count);

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* broker.c - the process of the agent that alone may trace guests. */
+#include <cap-ng.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "sys.h"
+#include "tools/lib/packet.h"
+#include "tools/straddled/broker.h"
+
+#define CLIENTS_MAX	256
+#define CONTROL		3	/* its number in the broker */
+
+/* One worker's connection. */
+struct client {
+	int fd;
+	pid_t pid;		/* the one process it may name; 0: none yet */
+	int pidfd;		/* of that process, -1: none yet */
+};
+
+struct broker {
+	struct client clients[CLIENTS_MAX];
+	unsigned int count;
+	struct broker_request request;
+};
+
+static void client_add(struct broker *broker, int fd)
+{
+	if (broker->count == CLIENTS_MAX) {
+		close(fd);		/* the worker reads end of file */
+		return;
+	}
+	/* One that does not read its replies must not hold up the others. */
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	broker->clients[broker->count++] = (struct client){
+		.fd = fd, .pidfd = -1,
+	};
+}
+
+static void client_drop(struct broker *broker, unsigned int index)
+{
+	struct client *client = &broker->clients[index];
+
+	close(client->fd);
+	if (client->pidfd >= 0)
+		close(client->pidfd);
+	*client = broker->clients[--broker->count];
+}
+
+/* The first process named is the only one. */
+static int client_bind(struct client *client, pid_t pid, int pidfd)
+{
+	int copy;
+
+	if (client->pidfd >= 0)
+		return 0;
+	copy = sys_ret(fcntl(pidfd, F_DUPFD_CLOEXEC, 0));
+	if (copy < 0)
+		return copy;
+	client->pid = pid;
+	client->pidfd = copy;
+	return 0;
+}
+
+static int do_attach(struct client *client,
+		     const struct broker_request *request,
+		     struct broker_reply *reply, struct packet_fds *fds)
+{
+	struct uffd_attachment made;
+	int ret;
+
+	if (client->pidfd >= 0 && request->pid != client->pid)
+		return -EACCES;
+	if (request->verb == BROKER_ATTACH)
+		ret = uffd_attach(request->pid, &made);
+	else
+		ret = uffd_adopt(request->pid, request->remote_fd, &made);
+	if (ret)
+		return ret;
+	ret = client_bind(client, request->pid, made.pidfd);
+	if (ret) {
+		if (request->verb != BROKER_ATTACH || uffd_detach(&made))
+			uffd_attachment_close(&made);
+		return ret;
+	}
+	reply->remote_fd = made.remote_fd;
+	*fds = (struct packet_fds){ { made.pidfd, made.uffd }, 2 };
+	return 0;
+}
+
+static int do_detach(struct client *client,
+		     const struct broker_request *request,
+		     struct packet_fds *given)
+{
+	struct uffd_attachment attachment = {
+		.pid = client->pid,
+		.remote_fd = request->remote_fd,
+	};
+	int ret;
+
+	if (given->count != 1 || request->remote_fd < 0)
+		return -EINVAL;
+	attachment.pidfd = sys_ret(fcntl(client->pidfd, F_DUPFD_CLOEXEC, 0));
+	if (attachment.pidfd < 0)
+		return attachment.pidfd;
+	attachment.uffd = given->fd[0];
+	given->count = 0;
+	ret = uffd_detach(&attachment);
+	uffd_attachment_close(&attachment);
+	return ret;
+}
+
+static int do_open_file(struct client *client,
+			const struct broker_request *request,
+			struct packet_fds *fds)
+{
+	bool memory = request->file == BROKER_MEMORY;
+	char path[64];
+	int fd;
+
+	if (!memory && request->file != BROKER_PAGEMAP)
+		return -EINVAL;
+	snprintf(path, sizeof(path), "/proc/%d/%s", client->pid,
+		 memory ? "mem" : "pagemap");
+	fd = sys_retry(open(path, (memory ? O_RDWR : O_RDONLY) | O_CLOEXEC));
+	if (fd < 0)
+		return fd == -ENOENT ? -ESRCH : fd;
+	/* Still the same process: the number was not given to another. */
+	if (sys_ret(syscall(__NR_pidfd_send_signal, client->pidfd, 0, NULL,
+			    0))) {
+		close(fd);
+		return -ESRCH;
+	}
+	*fds = (struct packet_fds){ { fd }, 1 };
+	return 0;
+}
+
+static bool ranges_are_sound(const struct broker_request *request)
+{
+	uint64_t end;
+
+	for (uint32_t i = 0; i < request->range_count; i++) {
+		struct range range = request->ranges[i];
+
+		if (!range.len || (range.start | range.len) % 4096 ||
+		    __builtin_add_overflow(range.start, range.len, &end) ||
+		    end > INT64_MAX)
+			return false;
+	}
+	return true;
+}
+
+static int serve(struct client *client, const struct broker_request *request,
+		 struct packet_fds *given, struct broker_reply *reply,
+		 struct packet_fds *fds)
+{
+	bool binds = request->verb == BROKER_ATTACH ||
+		     request->verb == BROKER_ADOPT;
+
+	if (!ranges_are_sound(request))
+		return -EINVAL;
+	if (!binds && client->pidfd < 0)
+		return -EACCES;
+	switch (request->verb) {
+	case BROKER_ATTACH:
+	case BROKER_ADOPT:
+		return do_attach(client, request, reply, fds);
+	case BROKER_DETACH:
+		return do_detach(client, request, given);
+	case BROKER_ZAP:
+		return uffd_zap(client->pid, client->pidfd, request->ranges,
+				request->range_count);
+	case BROKER_COLLAPSE:
+		return uffd_collapse(client->pidfd, request->ranges,
+				     request->range_count);
+	case BROKER_OPEN_FILE:
+		return do_open_file(client, request, fds);
+	default:
+		return -EINVAL;
+	}
+}
+
+/* -errno: the connection is over. */
+static int client_serve(struct broker *broker, struct client *client)
+{
+	const size_t header = offsetof(struct broker_request, ranges);
+	struct broker_request *request = &broker->request;
+	struct packet_fds given, fds = { .count = 0 };
+	struct broker_reply reply = { .remote_fd = -1 };
+	int ret;
+
+	ret = packet_receive(client->fd, request, sizeof(*request), &given);
+	if (ret <= 0 || (size_t)ret < header ||
+	    request->range_count > BROKER_RANGES_MAX ||
+	    (size_t)ret != header + request->range_count *
+			   sizeof(struct range)) {
+		packet_fds_close(&given);
+		return -EPROTO;
+	}
+	reply.err = serve(client, request, &given, &reply, &fds);
+	packet_fds_close(&given);
+	ret = packet_send(client->fd, &reply, sizeof(reply), &fds);
+	packet_fds_close(&fds);
+	return ret;
+}
+
+/* -errno: the agent is gone, or wants us to go. */
+static int control_serve(struct broker *broker)
+{
+	struct packet_fds fds;
+	char byte;
+	int ret = packet_receive(CONTROL, &byte, sizeof(byte), &fds);
+
+	if (ret == 1 && fds.count == 1) {
+		client_add(broker, fds.fd[0]);
+		return 0;
+	}
+	packet_fds_close(&fds);
+	return ret <= 0 ? -EPIPE : 0;
+}
+
+static void broker_loop(struct broker *broker)
+{
+	struct pollfd pfds[CLIENTS_MAX + 1];
+	unsigned int count;
+
+	for (;;) {
+		count = broker->count;
+		pfds[0] = (struct pollfd){ .fd = CONTROL, .events = POLLIN };
+		for (unsigned int i = 0; i < count; i++)
+			pfds[i + 1] = (struct pollfd){
+				.fd = broker->clients[i].fd,
+				.events = POLLIN,
+			};
+		if (sys_retry(poll(pfds, count + 1, -1)) < 0)
+			return;
+		/* From the last: dropping one moves only those served. */
+		for (unsigned int i = count; i-- > 0;)
+			if (pfds[i + 1].revents &&
+			    client_serve(broker, &broker->clients[i]))
+				client_drop(broker, i);
+		if (pfds[0].revents && control_serve(broker))
+			return;
+	}
+}
+
+/*
+ * SYS_PTRACE: all verbs. SYS_NICE: process_madvise(). SYS_ADMIN, if there:
+ * to suspend a guest's seccomp filter for the calls that are not its own.
+ */
+static int keep_capabilities(void)
+{
+	static const unsigned int kept[] = {
+		CAP_SYS_PTRACE, CAP_SYS_NICE, CAP_SYS_ADMIN,
+	};
+	bool had[sizeof(kept) / sizeof(kept[0])];
+
+	if (capng_get_caps_process())
+		return -EIO;
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		had[i] = capng_have_capability(CAPNG_PERMITTED, kept[i]);
+	if (!had[0])
+		return -EPERM;
+	capng_clear(CAPNG_SELECT_BOTH);
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		if (had[i] && capng_update(CAPNG_ADD, CAPNG_EFFECTIVE |
+					   CAPNG_PERMITTED, kept[i]))
+			return -EIO;
+	if (capng_apply(CAPNG_SELECT_BOTH) < 0)
+		return -EPERM;
+	return sys_ret(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}
+
+/* In the child: keeps standard descriptors and the control socket. */
+static int broker_prepare(int control_fd)
+{
+	static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
+	sigset_t none;
+	int ret;
+
+	prctl(PR_SET_NAME, "straddle-broker");
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		signal(ignored[i], SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (control_fd != CONTROL) {
+		ret = sys_ret(dup3(control_fd, CONTROL, O_CLOEXEC));
+		if (ret < 0)
+			return ret;
+	}
+	ret = sys_ret(close_range(CONTROL + 1, ~0U, 0));
+	return ret ? ret : keep_capabilities();
+}
+
+/* Says how the start went, then serves until the agent is gone. */
+static void broker_main(int control_fd)
+{
+	static struct broker broker;
+	int ret = broker_prepare(control_fd);
+
+	if (!packet_send(CONTROL, &ret, sizeof(ret), NULL) && !ret)
+		broker_loop(&broker);
+	_exit(ret ? 1 : 0);
+}
+
+/**
+ * broker_start() - start the broker
+ * @control_fd: receives the descriptor whose end is the broker's, too
+ * @fail: receives the reason
+ *
+ * To be called before the agent has threads. The caller reaps the process.
+ *
+ * Return: its pid or -errno; -EPERM: we lack CAP_SYS_PTRACE.
+ */
+pid_t broker_start(int *control_fd, struct fail *fail)
+{
+	struct packet_fds fds;
+	int pair[2], ready = 0, ret;
+	pid_t pid;
+
+	ret = sys_ret(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
+				 pair));
+	if (ret)
+		return fail_set(fail, ret, "cannot make a socket for the "
+				"broker: %s", strerror(-ret));
+	pid = sys_ret(fork());
+	if (!pid)
+		broker_main(pair[1]);
+	close(pair[1]);
+	if (pid < 0) {
+		close(pair[0]);
+		return fail_set(fail, pid, "cannot start the broker: %s",
+				strerror(-pid));
+	}
+	ret = packet_receive(pair[0], &ready, sizeof(ready), &fds);
+	packet_fds_close(&fds);
+	if (ret == (int)sizeof(ready) && !ready) {
+		*control_fd = pair[0];
+		return pid;
+	}
+	ret = ret == (int)sizeof(ready) ? ready : -EPIPE;
+	close(pair[0]);
+	sys_retry(waitpid(pid, NULL, 0));
+	return fail_set(fail, ret, "cannot start the broker: %s",
+			ret == -EPERM ? "the agent lacks CAP_SYS_PTRACE; run "
+			"it as root or give it that capability" :
+			strerror(-ret));
+}
+
+/**
+ * broker_connect() - make a connection for a worker
+ * @control_fd: of a started broker
+ * @client_fd: receives the worker's end
+ *
+ * Return: 0 or -errno; -EPIPE: the broker is gone.
+ */
+int broker_connect(int control_fd, int *client_fd)
+{
+	struct packet_fds fds = { .count = 1 };
+	int pair[2], ret;
+	char byte = 0;
+
+	ret = sys_ret(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
+				 pair));
+	if (ret)
+		return ret;
+	fds.fd[0] = pair[1];
+	ret = packet_send(control_fd, &byte, sizeof(byte), &fds);
+	close(pair[1]);
+	if (ret) {
+		close(pair[0]);
+		return ret;
+	}
+	*client_fd = pair[0];
+	return 0;
+}
