@@ -75,6 +75,7 @@ struct journal_row {
 	char error[512];	/* first reason of failure, or "" */
 	char *summary;		/* JSON, owned, or NULL */
 	char *proof;		/* JSON, owned, or NULL: for COMPLETE again */
+	bool acknowledged;	/* DISCARDED: the source has heard it */
 };
 
 void journal_row_fini(struct journal_row *row);
@@ -96,18 +97,23 @@ int journal_begin(struct journal *journal, const struct journal_row *row,
 int journal_move(struct journal *journal, const char *id, enum side side,
 		 enum owner_state to, enum owner_state *now,
 		 struct fail *fail);
-/* Facts beside the state; NULL leaves one as it is. */
+/* Facts beside the state; NULL leaves one as it is. The first error stays. */
 int journal_note(struct journal *journal, const char *id, enum side side,
 		 const char *error, const char *summary, const char *proof,
 		 struct fail *fail);
 /* -ENOENT: no such row, which is silence and not an answer. */
 int journal_get(struct journal *journal, const char *id, enum side side,
 		struct journal_row *row, struct fail *fail);
+/* Called once a row, newest first; non-zero ends it and is returned. */
 typedef int journal_each_fn(const struct journal_row *row, void *arg);
+/* Rows that are not ended: what an agent has to take up at its start. */
 int journal_each_open(struct journal *journal, journal_each_fn *each,
 		      void *arg, struct fail *fail);
 int journal_history(struct journal *journal, unsigned int limit,
 		    journal_each_fn *each, void *arg, struct fail *fail);
+/* The peer has heard how it ended: the tombstone may expire. */
+int journal_acknowledge(struct journal *journal, const char *id,
+			enum side side, struct fail *fail);
 /* Drop tombstones that are acknowledged and older than @days. */
 int journal_expire(struct journal *journal, unsigned int days,
 		   struct fail *fail);
