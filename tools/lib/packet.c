@@ -1,100 +1,105 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* packet.c - a message and some descriptors over a Unix SOCK_SEQPACKET. */
+/* packet.c - send and receive packets between the agent and its workers. */
+#include <json-c/json.h>
 #include <string.h>
+#include <sys/uio.h>
 
+#include "cleanup.h"
 #include "sys.h"
+#include "tools/lib/jsonline.h"
 #include "tools/lib/packet.h"
 
-union packet_control {
-	struct cmsghdr header;
-	char room[CMSG_SPACE(PACKET_FDS_MAX * sizeof(int))];
+#define PACKET_MAX	65536	/* bytes of JSON */
+
+union passed_fd {
+	struct cmsghdr align;
+	char buf[CMSG_SPACE(sizeof(int))];
 };
 
 /**
- * packet_fds_close() - close what came with a packet
- * @fds: the descriptors; none are left in it
- */
-void packet_fds_close(struct packet_fds *fds)
-{
-	while (fds->count)
-		close(fds->fd[--fds->count]);
-}
-
-/**
- * packet_send() - send one message
- * @socket: a SOCK_SEQPACKET Unix socket
- * @data: the message
- * @size: its bytes
- * @fds: descriptors to go with it, not closed; or NULL
+ * packet_send() - send one object as one packet
+ * @fd: SOCK_SEQPACKET; waits as its O_NONBLOCK says
+ * @object: what to send
+ * @passed: descriptor that goes along (and stays open here), or -1
  *
- * Return: 0 or -errno; -EPIPE: nobody is there any more.
+ * Return: 0, -EMSGSIZE (longer than 64 KiB), -EPIPE, -EAGAIN or -errno.
  */
-int packet_send(int socket, const void *data, size_t size,
-		const struct packet_fds *fds)
+int packet_send(int fd, struct json_object *object, int passed)
 {
-	struct iovec iov = { (void *)(uintptr_t)data, size };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
-	union packet_control control = { .header = { .cmsg_len = 0 } };
-	ssize_t ret;
+	size_t length;
+	const char *text = json_object_to_json_string_length(object,
+					JSON_C_TO_STRING_PLAIN, &length);
+	struct iovec iov = { .iov_base = (void *)text, .iov_len = length };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	union passed_fd control = { .buf = { 0 } };
+	ssize_t sent;
 
-	if (fds && fds->count) {
-		size_t bytes = fds->count * sizeof(int);
-
-		control.header.cmsg_len = CMSG_LEN(bytes);
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		memcpy(CMSG_DATA(&control.header), fds->fd, bytes);
-		message.msg_control = &control;
-		message.msg_controllen = CMSG_SPACE(bytes);
-	}
-	ret = sys_retry(sendmsg(socket, &message, MSG_NOSIGNAL));
-	return ret < 0 ? (int)ret : 0;
-}
-
-static void take_fds(struct msghdr *message, struct packet_fds *fds)
-{
-	struct cmsghdr *header = CMSG_FIRSTHDR(message);
-	size_t bytes;
-
-	fds->count = 0;
-	if (!header || header->cmsg_level != SOL_SOCKET ||
-	    header->cmsg_type != SCM_RIGHTS)
-		return;
-	bytes = header->cmsg_len - CMSG_LEN(0);
-	fds->count = (unsigned int)(bytes / sizeof(int));
-	memcpy(fds->fd, CMSG_DATA(header), fds->count * sizeof(int));
-}
-
-/**
- * packet_receive() - wait for one message
- * @socket: a SOCK_SEQPACKET Unix socket
- * @data: receives the message
- * @size: room
- * @fds: receives the descriptors that came with it; the caller closes them,
- *	also after an error
- *
- * Return: its bytes; 0: the other end is closed; -EMSGSIZE: larger than
- * @size, or more descriptors than a packet may have; or -errno.
- */
-int packet_receive(int socket, void *data, size_t size,
-		   struct packet_fds *fds)
-{
-	struct iovec iov = { data, size };
-	union packet_control control;
-	struct msghdr message = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t ret;
-
-	fds->count = 0;
-	ret = sys_retry(recvmsg(socket, &message, MSG_CMSG_CLOEXEC));
-	if (ret < 0)
-		return (int)ret;
-	take_fds(&message, fds);
-	if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+	if (length > PACKET_MAX)
 		return -EMSGSIZE;
-	return (int)ret;
+	if (passed >= 0) {
+		struct cmsghdr *header;
+
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+		header = CMSG_FIRSTHDR(&msg);
+		header->cmsg_level = SOL_SOCKET;
+		header->cmsg_type = SCM_RIGHTS;
+		header->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(header), &passed, sizeof(int));
+	}
+	sent = sys_retry(sendmsg(fd, &msg, MSG_NOSIGNAL));
+	return sent < 0 ? (int)sent : 0;
+}
+
+static int passed_take(struct msghdr *msg)
+{
+	struct cmsghdr *header = CMSG_FIRSTHDR(msg);
+	int fd = -1;
+
+	if (header && header->cmsg_level == SOL_SOCKET &&
+	    header->cmsg_type == SCM_RIGHTS &&
+	    header->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(&fd, CMSG_DATA(header), sizeof(int));
+	return fd;
+}
+
+/**
+ * packet_receive() - receive one object
+ * @fd: SOCK_SEQPACKET; waits as its O_NONBLOCK says
+ * @object: receives it, the caller's; unchanged on error
+ * @passed: receives the descriptor that came along (close-on-exec), or -1;
+ * NULL: none is expected, one that comes is closed
+ *
+ * Return: 0, -EPIPE at end of file, -EAGAIN, -EPROTO (no JSON object, or one
+ * that was cut), or -errno.
+ */
+int packet_receive(int fd, struct json_object **object, int *passed)
+{
+	__cleanup_free char *text = malloc(PACKET_MAX);
+	struct iovec iov = { .iov_base = text, .iov_len = PACKET_MAX };
+	union passed_fd control;
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = sizeof(control),
+	};
+	__cleanup_fd int came = -1;
+	ssize_t got;
+	int ret;
+
+	if (!text)
+		return -ENOMEM;
+	got = sys_retry(recvmsg(fd, &msg, MSG_CMSG_CLOEXEC));
+	if (got < 0)
+		return (int)got;
+	came = passed_take(&msg);
+	if (!got)
+		return -EPIPE;
+	if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+		return -EPROTO;
+	ret = json_parse(text, (size_t)got, object);
+	if (ret)
+		return ret;
+	if (passed)
+		*passed = take_fd(&came);
+	return 0;
 }

@@ -1,21 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* packet.h - a message and some descriptors over a Unix SOCK_SEQPACKET. */
+/* packet.h - one JSON object a packet over SOCK_SEQPACKET, with a descriptor. */
 #ifndef STRADDLE_PACKET_H
 #define STRADDLE_PACKET_H
 
-#include <stddef.h>
+struct json_object;
 
-#define PACKET_FDS_MAX	4	/* descriptors in one packet */
-
-struct packet_fds {
-	int fd[PACKET_FDS_MAX];
-	unsigned int count;
-};
-
-int packet_send(int socket, const void *data, size_t size,
-		const struct packet_fds *fds);
-int packet_receive(int socket, void *data, size_t size,
-		   struct packet_fds *fds);
-void packet_fds_close(struct packet_fds *fds);
+int packet_send(int fd, struct json_object *object, int passed);
+int packet_receive(int fd, struct json_object **object, int *passed);
 
 #endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* jsonline.c - collect bytes up to a newline, parse one object from them. */
+#include <json-c/json.h>
+#include <string.h>
+
+#include "sys.h"
+#include "tools/lib/jsonline.h"
+
+#define DEPTH_MAX	16	/* of nested objects: what the peer may make */
+
+/**
+ * jsonline_init() - start with nothing received
+ * @line: what to set up
+ * @max: bytes of the longest line, its newline included
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int jsonline_init(struct jsonline *line, size_t max)
+{
+	*line = (struct jsonline){ .buf = malloc(max), .max = max };
+	return line->buf ? 0 : -ENOMEM;
+}
+
+/**
+ * jsonline_fini() - free the buffer
+ * @line: may be all zeroes
+ */
+void jsonline_fini(struct jsonline *line)
+{
+	free(line->buf);
+	*line = (struct jsonline){ .buf = NULL };
+}
+
+/**
+ * jsonline_read() - receive what fits
+ * @line: where to
+ * @fd: stream to read once from
+ *
+ * Return: bytes received, 0 at end of file, -EMSGSIZE when a whole buffer
+ * holds no newline, or another -errno.
+ */
+ssize_t jsonline_read(struct jsonline *line, int fd)
+{
+	ssize_t got;
+
+	if (jsonline_full(line))
+		return -EMSGSIZE;
+	got = sys_retry(read(fd, line->buf + line->used, line->max - line->used));
+	if (got > 0)
+		line->used += (size_t)got;
+	return got;
+}
+
+/**
+ * jsonline_full() - is there no room for another byte?
+ * @line: the receiver
+ *
+ * Return: true if the buffer is full.
+ */
+bool jsonline_full(const struct jsonline *line)
+{
+	return line->used == line->max;
+}
+
+/**
+ * json_parse() - one object out of text from elsewhere
+ * @text: need not end in NUL
+ * @size: bytes of it
+ * @object: receives it, the caller's; unchanged on error
+ *
+ * Return: 0, -EPROTO (not exactly one JSON object, or nested too deep) or
+ * -ENOMEM.
+ */
+int json_parse(const char *text, size_t size, struct json_object **object)
+{
+	struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
+	struct json_object *got;
+	int ret = 0;
+
+	if (!tokener)
+		return -ENOMEM;
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	got = json_tokener_parse_ex(tokener, text, (int)size);
+	if (json_tokener_get_error(tokener) != json_tokener_success ||
+	    json_tokener_get_parse_end(tokener) != size ||
+	    !json_object_is_type(got, json_type_object))
+		ret = -EPROTO;
+	json_tokener_free(tokener);
+	if (ret)
+		json_object_put(got);
+	else
+		*object = got;
+	return ret;
+}
+
+/**
+ * jsonline_next() - take the next whole line out of the buffer
+ * @line: the receiver
+ * @object: receives it, the caller's; unchanged on error
+ *
+ * Return: 1: @object is set, 0: no whole line is there, -EPROTO: the line was
+ * no JSON object; it is gone, and the next one can be asked for.
+ */
+int jsonline_next(struct jsonline *line, struct json_object **object)
+{
+	char *end = memchr(line->buf, '\n', line->used);
+	size_t length;
+	int ret;
+
+	if (!end)
+		return 0;
+	length = (size_t)(end - line->buf);
+	ret = json_parse(line->buf, length, object);
+	line->used -= length + 1;
+	memmove(line->buf, end + 1, line->used);
+	return ret ? ret : 1;
+}
+
+/**
+ * jsonline_write() - send one object, all of it
+ * @fd: stream that blocks
+ * @object: what to send
+ *
+ * Return: 0 or -errno.
+ */
+int jsonline_write(int fd, struct json_object *object)
+{
+	size_t length;
+	const char *text = json_object_to_json_string_length(object,
+					JSON_C_TO_STRING_PLAIN, &length);
+	int ret = sys_write_all(fd, text, length);
+
+	return ret ? ret : sys_write_all(fd, "\n", 1);
+}
+
+/**
+ * json_text() - a string member
+ * @object: where to look
+ * @key: which
+ *
+ * Return: the string, @object's, or NULL: no such member, or not a string.
+ */
+const char *json_text(struct json_object *object, const char *key)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(object, key, &value) ||
+	    !json_object_is_type(value, json_type_string))
+		return NULL;
+	return json_object_get_string(value);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* migration_json.c - the tables of a migration's structs, and its id. */
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/lib/fields.h"
+#include "tools/lib/migration_json.h"
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+static const char *timeout_name(int action)
+{
+	return action == TIMEOUT_POSTCOPY ? "postcopy" : "suspend";
+}
+
+static int timeout_value(const char *name)
+{
+	if (!strcmp(name, "suspend"))
+		return TIMEOUT_SUSPEND;
+	return strcmp(name, "postcopy") ? -1 : TIMEOUT_POSTCOPY;
+}
+
+static const char *phase_to_name(int phase)
+{
+	return phase_name((enum phase)phase);
+}
+
+static int phase_value(const char *name)
+{
+	int phase;
+
+	for (phase = 0; phase < PHASE_COUNT; phase++)
+		if (!strcmp(phase_name((enum phase)phase), name))
+			return phase;
+	return -1;
+}
+
+static const char *state_to_name(int state)
+{
+	return state == STATE_NONE ? "NONE" : owner_state_name((enum owner_state)state);
+}
+
+static int state_value(const char *name)
+{
+	int state;
+
+	if (!strcmp(name, "NONE"))
+		return STATE_NONE;
+	state = (int)owner_state_named(name);
+	return state == STATE_NONE ? -1 : state;
+}
+
+static const struct field option_fields[] = {
+	FIELD(TEXT, struct migration_options, host),
+	FIELD(TEXT, struct migration_options, guest),
+	FIELD(TEXT, struct migration_options, dest_name),
+	FIELD(BOOL, struct migration_options, live),
+	FIELD(BOOL, struct migration_options, postcopy),
+	FIELD(BOOL, struct migration_options, postcopy_after_precopy),
+	FIELD(BOOL, struct migration_options, persistent),
+	FIELD(BOOL, struct migration_options, undefine_source),
+	FIELD(BOOL, struct migration_options, handover),
+	FIELD(U64, struct migration_options, bandwidth),
+	FIELD(U64, struct migration_options, postcopy_bandwidth),
+	FIELD(U64, struct migration_options, downtime_ns),
+	FIELD(U64, struct migration_options, timeout_ns),
+	FIELD_NAMED(struct migration_options, timeout_action, timeout_name,
+		    timeout_value),
+	FIELD(U32, struct migration_options, rounds_max),
+	FIELD(U32, struct migration_options, fault_lanes),
+	FIELD(U32, struct migration_options, push_lanes),
+};
+
+static const struct field progress_fields[] = {
+	FIELD_NAMED(struct progress, phase, phase_to_name, phase_value),
+	FIELD_NAMED(struct progress, state, state_to_name, state_value),
+	FIELD(U32, struct progress, round),
+	FIELD(BOOL, struct progress, postcopy),
+	FIELD(U64, struct progress, memory_bytes),
+	FIELD(U64, struct progress, done_bytes),
+	FIELD(U64, struct progress, rate),
+	FIELD(U64, struct progress, link_rate),
+	FIELD(U64, struct progress, dirty_rate),
+	FIELD(U64, struct progress, missing_pages),
+	FIELD(U64, struct progress, faults),
+	FIELD(U64, struct progress, network_faults),
+	FIELD(U64, struct progress, fault_p50_ns),
+	FIELD(U64, struct progress, fault_p99_ns),
+	FIELD(U64, struct progress, data_bytes),
+	FIELD(U64, struct progress, zero_pages),
+	FIELD(U64, struct progress, round_bytes),
+	FIELD(U64, struct progress, push_bytes),
+	FIELD(U64, struct progress, fault_bytes),
+	FIELD(U64, struct progress, repeated_pages),
+	FIELD(U64, struct progress, total_ns),
+	FIELD(U64, struct progress, downtime_ns),
+	FIELD(TEXT, struct progress, note),
+};
+
+/**
+ * migration_options_init() - the options of a migration that names none
+ * @options: what to fill
+ */
+void migration_options_init(struct migration_options *options)
+{
+	*options = (struct migration_options){
+		.downtime_ns = DOWNTIME_DEFAULT_NS,
+		.rounds_max = UINT32_MAX,
+	};
+}
+
+/**
+ * migration_options_to_json() - options as an object, one key a member
+ * @options: what to say
+ *
+ * Return: a new object, the caller's.
+ */
+struct json_object *migration_options_to_json(const struct migration_options *options)
+{
+	struct json_object *object = json_object_new_object();
+
+	fields_put(object, option_fields, COUNT(option_fields), options);
+	return object;
+}
+
+/**
+ * migration_options_from_json() - take over the options that an object names
+ * @object: one key a member; what is absent gets its default
+ * @options: receives them; unspecified on error
+ * @fail: says which is wrong
+ *
+ * Return: 0 or -EINVAL.
+ */
+int migration_options_from_json(struct json_object *object,
+				struct migration_options *options,
+				struct fail *fail)
+{
+	migration_options_init(options);
+	return fields_get(object, option_fields, COUNT(option_fields), options,
+			  fail);
+}
+
+/**
+ * migration_options_check() - do the options go together?
+ * @options: what to look at
+ * @fail: says which two do not, in the command's words
+ *
+ * Return: 0 or -EINVAL.
+ */
+int migration_options_check(const struct migration_options *options,
+			    struct fail *fail)
+{
+	if (!*options->guest || strchr(options->guest, '/'))
+		return fail_set(fail, -EINVAL, "'%s' is no name of a guest: 'straddle list' "
+				"shows the guests of this host", options->guest);
+	if (!*options->host)
+		return fail_set(fail, -EINVAL, "no host to migrate guest '%s' to: give HOST or "
+				"HOST:PORT", options->guest);
+	if (strchr(options->dest_name, '/'))
+		return fail_set(fail, -EINVAL, "--dname '%s': a guest's name has no '/'",
+				options->dest_name);
+	if (options->postcopy)
+		return 0;
+	if (options->postcopy_after_precopy)
+		return fail_set(fail, -EINVAL,
+				"--postcopy-after-precopy needs --postcopy: add --postcopy");
+	if (options->timeout_ns && options->timeout_action == TIMEOUT_POSTCOPY)
+		return fail_set(fail, -EINVAL,
+				"--timeout-postcopy needs --postcopy: add --postcopy");
+	if (options->postcopy_bandwidth)
+		return fail_set(fail, -EINVAL,
+				"--postcopy-bandwidth needs --postcopy: add --postcopy");
+	if (!options->rounds_max)
+		return fail_set(fail, -EINVAL, "--precopy-rounds 0 means post-copy only, which "
+				"needs --postcopy: add --postcopy");
+	return 0;
+}
+
+/**
+ * progress_to_json() - progress as an object, one key a member
+ * @progress: what to say; phase and state become names
+ *
+ * Return: a new object, the caller's.
+ */
+struct json_object *progress_to_json(const struct progress *progress)
+{
+	struct json_object *object = json_object_new_object();
+
+	fields_put(object, progress_fields, COUNT(progress_fields), progress);
+	return object;
+}
+
+/**
+ * progress_from_json() - progress out of an object
+ * @object: one key a member; what is absent is 0
+ * @progress: receives it; unspecified on error
+ * @fail: says which value is wrong
+ *
+ * Return: 0 or -EINVAL.
+ */
+int progress_from_json(struct json_object *object, struct progress *progress,
+		       struct fail *fail)
+{
+	*progress = (struct progress){ .state = STATE_NONE };
+	return fields_get(object, progress_fields, COUNT(progress_fields),
+			  progress, fail);
+}
+
+/**
+ * migration_id_to_text() - an id as people and the journal write it
+ * @id: MIGRATION_ID_SIZE bytes
+ * @text: receives 32 hex digits
+ */
+void migration_id_to_text(const uint8_t *id, char text[MIGRATION_ID_TEXT])
+{
+	size_t i;
+
+	for (i = 0; i < MIGRATION_ID_SIZE; i++)
+		snprintf(text + 2 * i, 3, "%02x", id[i]);
+}
+
+/**
+ * migration_id_from_text() - an id from its 32 hex digits
+ * @text: lower-case hex, nothing else
+ * @id: receives it; unspecified on error
+ *
+ * Return: 0 or -EINVAL.
+ */
+int migration_id_from_text(const char *text, uint8_t id[MIGRATION_ID_SIZE])
+{
+	size_t i;
+
+	if (strlen(text) != 2 * MIGRATION_ID_SIZE ||
+	    strspn(text, "0123456789abcdef") != 2 * MIGRATION_ID_SIZE)
+		return -EINVAL;
+	for (i = 0; i < MIGRATION_ID_SIZE; i++) {
+		char digits[3] = { text[2 * i], text[2 * i + 1], '\0' };
+
+		id[i] = (uint8_t)strtoul(digits, NULL, 16);
+	}
+	return 0;
+}
