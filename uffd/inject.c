@@ -411,24 +411,25 @@ int inject_run(pid_t pid, inject_fn *fn, void *arg)
 	if (count < 0)
 		return count;
 	ret = threads_find_gate(pid, &gate);
-	for (int i = 0; !ret && i < count; i++) {
+	if (ret)
+		return ret;
+	for (int i = 0; i < count && now_ns() < end_ns; i++) {
+		uint64_t try_ns = now_ns() + TRY_NS;
 		struct session session = {
 			.inject = { .pid = pid, .tid = tids[i], .gate = gate },
 			.fn = fn,
 			.arg = arg,
 			.ret = -EIO,
 		};
-		uint64_t try_ns = now_ns() + TRY_NS;
 
-		if (i + 1 == count || try_ns > end_ns)
-			try_ns = end_ns;
-		session.inject.deadline_ns = try_ns;
+		session.inject.deadline_ns = i + 1 == count ||
+			try_ns > end_ns ? end_ns : try_ns;
 		ret = session_run(&session);
+		/* The kernel says -EPERM of a thread that is ending, too. */
+		if (ret == -EPERM && threads_choose(pid, tids, 1) == -ESRCH)
+			return -ESRCH;
 		if (session.stopped || (ret != -ETIMEDOUT && ret != -ESRCH))
 			return ret;
-		if (now_ns() >= end_ns || i + 1 == count)
-			return ret;
-		ret = 0;
 	}
 	return ret;
 }

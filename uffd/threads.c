@@ -16,7 +16,8 @@ static const unsigned char syscall_instruction[] = { 0x0f, 0x05 };
 
 /* How good a candidate is: the higher the better, < 0: cannot be stopped. */
 enum rank {
-	RANK_NONE = -1,
+	RANK_ENDED = -2,
+	RANK_BUSY = -1,
 	RANK_FAULT = 0,		/* waits for a page: would fault again */
 	RANK_THREAD = 1,
 	RANK_MAIN = 2,
@@ -43,10 +44,12 @@ static enum rank thread_rank(pid_t pid, pid_t tid)
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, tid);
 	if (proc_read(text, sizeof(text), path))
-		return RANK_NONE;
+		return RANK_ENDED;
 	name_end = strrchr(text, ')');
-	if (!name_end || name_end[1] != ' ' || strchr("DZXx", name_end[2]))
-		return RANK_NONE;
+	if (!name_end || name_end[1] != ' ' || strchr("ZXx", name_end[2]))
+		return RANK_ENDED;
+	if (name_end[2] == 'D')
+		return RANK_BUSY;
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/wchan", pid, tid);
 	if (!proc_read(text, sizeof(text), path) && strstr(text, "userfault"))
 		return RANK_FAULT;
@@ -62,7 +65,7 @@ static enum rank thread_rank(pid_t pid, pid_t tid)
  * The main thread comes first, because it is rarely a vCPU; threads that
  * wait for a page come last; those in uninterruptible sleep are left out.
  *
- * Return: how many there are; -ESRCH: no such process; -EBUSY: all of them
+ * Return: how many there are; -ESRCH: no such process, or it ended; -EBUSY: all of them
  * sleep uninterruptibly.
  */
 int threads_choose(pid_t pid, pid_t *tids, size_t max)
@@ -85,7 +88,7 @@ int threads_choose(pid_t pid, pid_t *tids, size_t max)
 			continue;
 		found[count].tid = tid;
 		found[count].rank = thread_rank(pid, tid);
-		count++;
+		count += found[count].rank != RANK_ENDED;
 	}
 	closedir(dir);
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)

@@ -5,7 +5,7 @@
 
 #include "sys.h"
 #include "tools/lib/broker_client.h"
-#include "tools/lib/packet.h"
+#include "tools/lib/parcel.h"
 
 static const char *reason(int err)
 {
@@ -37,20 +37,20 @@ static const char *reason(int err)
 
 /* One request and its reply; descriptors only if it succeeded. */
 static int ask(int client_fd, const struct broker_request *request,
-	       const struct packet_fds *send, struct broker_reply *reply,
-	       struct packet_fds *fds)
+	       const struct parcel_fds *send, struct broker_reply *reply,
+	       struct parcel_fds *fds)
 {
 	size_t size = offsetof(struct broker_request, ranges) +
 		      request->range_count * sizeof(struct range);
 	int ret;
 
-	ret = packet_send(client_fd, request, size, send);
+	ret = parcel_send(client_fd, request, size, send);
 	if (ret)
 		return ret;
-	ret = packet_receive(client_fd, reply, sizeof(*reply), fds);
+	ret = parcel_receive(client_fd, reply, sizeof(*reply), fds);
 	if (ret == (int)sizeof(*reply) && !reply->err)
 		return 0;
-	packet_fds_close(fds);
+	parcel_fds_close(fds);
 	if (ret < 0)
 		return ret == -ECONNRESET ? -EPIPE : ret;
 	if (!ret)
@@ -62,13 +62,13 @@ static int take_attachment(int client_fd, const struct broker_request *request,
 			   struct uffd_attachment *attachment)
 {
 	struct broker_reply reply;
-	struct packet_fds fds;
+	struct parcel_fds fds;
 	int ret = ask(client_fd, request, NULL, &reply, &fds);
 
 	if (ret)
 		return ret;
 	if (fds.count != 2) {
-		packet_fds_close(&fds);
+		parcel_fds_close(&fds);
 		return -EPROTO;
 	}
 	attachment->pid = request->pid;
@@ -140,13 +140,13 @@ int broker_detach(int client_fd, struct uffd_attachment *attachment,
 		.pid = attachment->pid,
 		.remote_fd = attachment->remote_fd,
 	};
-	struct packet_fds send = { .fd = { attachment->uffd }, .count = 1 };
+	struct parcel_fds send = { .fd = { attachment->uffd }, .count = 1 };
 	struct broker_reply reply;
-	struct packet_fds fds;
+	struct parcel_fds fds;
 	int ret = ask(client_fd, &request, &send, &reply, &fds);
 
 	if (!ret)
-		packet_fds_close(&fds);
+		parcel_fds_close(&fds);
 	if (!ret || ret == -EBADF)
 		uffd_attachment_close(attachment);
 	if (ret)
@@ -161,7 +161,7 @@ static int ask_ranges(int client_fd, enum broker_verb verb,
 {
 	struct broker_request request = { .verb = verb };
 	struct broker_reply reply;
-	struct packet_fds fds;
+	struct parcel_fds fds;
 	int ret = 0;
 
 	while (!ret && count) {
@@ -172,7 +172,7 @@ static int ask_ranges(int client_fd, enum broker_verb verb,
 		request.range_count = (uint32_t)n;
 		ret = ask(client_fd, &request, NULL, &reply, &fds);
 		if (!ret)
-			packet_fds_close(&fds);
+			parcel_fds_close(&fds);
 		ranges += n;
 		count -= n;
 	}
@@ -235,11 +235,11 @@ int broker_open_file(int client_fd, enum broker_file file, int *fd,
 		.verb = BROKER_OPEN_FILE, .file = file,
 	};
 	struct broker_reply reply;
-	struct packet_fds fds;
+	struct parcel_fds fds;
 	int ret = ask(client_fd, &request, NULL, &reply, &fds);
 
 	if (!ret && fds.count != 1) {
-		packet_fds_close(&fds);
+		parcel_fds_close(&fds);
 		ret = -EPROTO;
 	}
 	if (ret)

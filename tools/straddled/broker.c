@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 
 #include "sys.h"
-#include "tools/lib/packet.h"
+#include "tools/lib/parcel.h"
 #include "tools/straddled/broker.h"
 
 #define CLIENTS_MAX	256
@@ -69,7 +69,7 @@ static int client_bind(struct client *client, pid_t pid, int pidfd)
 
 static int do_attach(struct client *client,
 		     const struct broker_request *request,
-		     struct broker_reply *reply, struct packet_fds *fds)
+		     struct broker_reply *reply, struct parcel_fds *fds)
 {
 	struct uffd_attachment made;
 	int ret;
@@ -89,13 +89,13 @@ static int do_attach(struct client *client,
 		return ret;
 	}
 	reply->remote_fd = made.remote_fd;
-	*fds = (struct packet_fds){ { made.pidfd, made.uffd }, 2 };
+	*fds = (struct parcel_fds){ { made.pidfd, made.uffd }, 2 };
 	return 0;
 }
 
 static int do_detach(struct client *client,
 		     const struct broker_request *request,
-		     struct packet_fds *given)
+		     struct parcel_fds *given)
 {
 	struct uffd_attachment attachment = {
 		.pid = client->pid,
@@ -117,7 +117,7 @@ static int do_detach(struct client *client,
 
 static int do_open_file(struct client *client,
 			const struct broker_request *request,
-			struct packet_fds *fds)
+			struct parcel_fds *fds)
 {
 	bool memory = request->file == BROKER_MEMORY;
 	char path[64];
@@ -136,7 +136,7 @@ static int do_open_file(struct client *client,
 		close(fd);
 		return -ESRCH;
 	}
-	*fds = (struct packet_fds){ { fd }, 1 };
+	*fds = (struct parcel_fds){ { fd }, 1 };
 	return 0;
 }
 
@@ -156,8 +156,8 @@ static bool ranges_are_sound(const struct broker_request *request)
 }
 
 static int serve(struct client *client, const struct broker_request *request,
-		 struct packet_fds *given, struct broker_reply *reply,
-		 struct packet_fds *fds)
+		 struct parcel_fds *given, struct broker_reply *reply,
+		 struct parcel_fds *fds)
 {
 	bool binds = request->verb == BROKER_ATTACH ||
 		     request->verb == BROKER_ADOPT;
@@ -190,37 +190,37 @@ static int client_serve(struct broker *broker, struct client *client)
 {
 	const size_t header = offsetof(struct broker_request, ranges);
 	struct broker_request *request = &broker->request;
-	struct packet_fds given, fds = { .count = 0 };
+	struct parcel_fds given, fds = { .count = 0 };
 	struct broker_reply reply = { .remote_fd = -1 };
 	int ret;
 
-	ret = packet_receive(client->fd, request, sizeof(*request), &given);
+	ret = parcel_receive(client->fd, request, sizeof(*request), &given);
 	if (ret <= 0 || (size_t)ret < header ||
 	    request->range_count > BROKER_RANGES_MAX ||
 	    (size_t)ret != header + request->range_count *
 			   sizeof(struct range)) {
-		packet_fds_close(&given);
+		parcel_fds_close(&given);
 		return -EPROTO;
 	}
 	reply.err = serve(client, request, &given, &reply, &fds);
-	packet_fds_close(&given);
-	ret = packet_send(client->fd, &reply, sizeof(reply), &fds);
-	packet_fds_close(&fds);
+	parcel_fds_close(&given);
+	ret = parcel_send(client->fd, &reply, sizeof(reply), &fds);
+	parcel_fds_close(&fds);
 	return ret;
 }
 
 /* -errno: the agent is gone, or wants us to go. */
 static int control_serve(struct broker *broker)
 {
-	struct packet_fds fds;
+	struct parcel_fds fds;
 	char byte;
-	int ret = packet_receive(CONTROL, &byte, sizeof(byte), &fds);
+	int ret = parcel_receive(CONTROL, &byte, sizeof(byte), &fds);
 
 	if (ret == 1 && fds.count == 1) {
 		client_add(broker, fds.fd[0]);
 		return 0;
 	}
-	packet_fds_close(&fds);
+	parcel_fds_close(&fds);
 	return ret <= 0 ? -EPIPE : 0;
 }
 
@@ -304,7 +304,7 @@ static void broker_main(int control_fd)
 	static struct broker broker;
 	int ret = broker_prepare(control_fd);
 
-	if (!packet_send(CONTROL, &ret, sizeof(ret), NULL) && !ret)
+	if (!parcel_send(CONTROL, &ret, sizeof(ret), NULL) && !ret)
 		broker_loop(&broker);
 	_exit(ret ? 1 : 0);
 }
@@ -320,7 +320,7 @@ static void broker_main(int control_fd)
  */
 pid_t broker_start(int *control_fd, struct fail *fail)
 {
-	struct packet_fds fds;
+	struct parcel_fds fds;
 	int pair[2], ready = 0, ret;
 	pid_t pid;
 
@@ -338,8 +338,8 @@ pid_t broker_start(int *control_fd, struct fail *fail)
 		return fail_set(fail, pid, "cannot start the broker: %s",
 				strerror(-pid));
 	}
-	ret = packet_receive(pair[0], &ready, sizeof(ready), &fds);
-	packet_fds_close(&fds);
+	ret = parcel_receive(pair[0], &ready, sizeof(ready), &fds);
+	parcel_fds_close(&fds);
 	if (ret == (int)sizeof(ready) && !ready) {
 		*control_fd = pair[0];
 		return pid;
@@ -362,7 +362,7 @@ pid_t broker_start(int *control_fd, struct fail *fail)
  */
 int broker_connect(int control_fd, int *client_fd)
 {
-	struct packet_fds fds = { .count = 1 };
+	struct parcel_fds fds = { .count = 1 };
 	int pair[2], ret;
 	char byte = 0;
 
@@ -371,7 +371,7 @@ int broker_connect(int control_fd, int *client_fd)
 	if (ret)
 		return ret;
 	fds.fd[0] = pair[1];
-	ret = packet_send(control_fd, &byte, sizeof(byte), &fds);
+	ret = parcel_send(control_fd, &byte, sizeof(byte), &fds);
 	close(pair[1]);
 	if (ret) {
 		close(pair[0]);
