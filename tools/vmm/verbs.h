@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* verbs.h - what the control socket can be asked. */
+#ifndef STRADDLE_VMM_VERBS_H
+#define STRADDLE_VMM_VERBS_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "fail.h"
+#include "tools/vmm/vmm.h"
+
+struct answer {
+	struct json_object *root;	/* fields of a success; owned */
+	int fd;				/* goes with it, owned; -1: none */
+	struct fail fail;		/* err set: it failed */
+};
+
+struct request {
+	struct json_object *root;
+	int fd;				/* came with it; -1: none */
+};
+
+struct verb {
+	const char *name;
+	/* 0, -errno with a text in answer->fail, or VERB_WAITS. */
+	int (*act)(struct vmm *vmm, struct request *request,
+		   struct answer *answer);
+	/* After VERB_WAITS: is it done now? Then the answer is filled. */
+	bool (*done)(struct vmm *vmm, struct answer *answer);
+};
+
+#define VERB_WAITS	1
+
+const struct verb *verb_begin(struct vmm *vmm, const char *line,
+			      size_t length, int *fd, struct answer *answer);
+bool verb_poll(const struct verb *verb, struct vmm *vmm,
+	       struct answer *answer);
+const char *answer_text(struct answer *answer);
+void answer_fini(struct answer *answer);
+
+#endif
