@@ -21,8 +21,8 @@ static uint64_t bin_top(unsigned int bin)
 
 	if (bin < HISTOGRAM_STEPS)
 		return bin;
-	return (uint64_t)(HISTOGRAM_STEPS + bin % HISTOGRAM_STEPS + 1)
-		       << (octave - 3);
+	return ((uint64_t)(HISTOGRAM_STEPS + bin % HISTOGRAM_STEPS + 1)
+			<< (octave - 3)) - 1;
 }
 
 /**

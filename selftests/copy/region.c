@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* region.c - regions whose arithmetic would wrap are refused. */
+#include <errno.h>
+#include <string.h>
+
+#include "copy/kind.h"
+#include "harness.h"
+
+#define TOP	(1ull << 63)
+
+FIXTURE(add) { int unused; };
+FIXTURE_VARIANT(add) {
+	uint32_t page_shift;
+	uint64_t pages, address, offset;
+	int ret;
+};
+FIXTURE_SETUP(add) {}
+FIXTURE_TEARDOWN(add) {}
+
+#define ROW(name, ...) FIXTURE_VARIANT_ADD(add, name) { __VA_ARGS__ };
+/*				shift, pages,	  address,    offset, ret */
+ROW(one_page,			12, 1,		  4096,	      0, 0)
+ROW(twelve_tebibytes,		12, 3ull << 30,	  1ull << 40, 0, 0)
+ROW(one_gibibyte_page,		30, 2,		  1ull << 40, 0, 0)
+ROW(no_pages,			12, 0,		  4096,	      0, -EINVAL)
+ROW(pages_below_4k,		11, 1,		  4096,	      0, -EINVAL)
+ROW(pages_above_1g,		31, 1,		  0,	      0, -EINVAL)
+ROW(absurd_shift,		99, 1,		  0,	      0, -EINVAL)
+ROW(size_wraps,			12, 1ull << 52,	  0,	      0, -EOVERFLOW)
+ROW(size_is_negative,		12, 1ull << 51,	  0,	      0, -EOVERFLOW)
+ROW(end_wraps,			12, 2, UINT64_MAX - 4095,     0, -EOVERFLOW)
+ROW(file_end_wraps,		12, 2, 4096, UINT64_MAX - 4095,	 -EOVERFLOW)
+ROW(file_end_is_negative,	12, 1, 4096, TOP - 4096,	 -EOVERFLOW)
+ROW(address_is_odd,		12, 1,		  4097,	      0, -EINVAL)
+ROW(address_within_large_page,	21, 1,		  4096,	      0, -EINVAL)
+ROW(offset_within_large_page,	21, 1,		  0,	   4096, -EINVAL)
+
+TEST_F(add, bounds_are_checked)
+{
+	struct region_map map = { .count = 0 };
+	struct region region = {
+		.page_shift = variant->page_shift, .pages = variant->pages,
+		.address = variant->address, .offset = variant->offset,
+		.shared = true, .fd = -1, .uffd = -1, .pagemap = -1,
+	};
+
+	EXPECT_EQ(variant->ret, region_add(&map, &region));
+	EXPECT_EQ(!variant->ret, map.count);
+	region_map_fini(&map);
+}
+
+static const struct region one = {
+	.page_shift = 12, .pages = 10, .address = 1u << 20,
+	.shared = true, .fd = -1, .uffd = -1, .pagemap = -1,
+};
+
+TEST(map_has_room_for_as_many_as_it_says)
+{
+	struct region_map map = { .count = 0 };
+	unsigned int i;
+
+	for (i = 0; i < REGIONS_MAX; i++)
+		ASSERT_EQ(0, region_add(&map, &one));
+	EXPECT_EQ(-ENOSPC, region_add(&map, &one));
+	EXPECT_EQ(REGIONS_MAX - 1, map.regions[REGIONS_MAX - 1].id);
+	EXPECT_EQ(REGIONS_MAX * 10, region_map_pages(&map));
+	EXPECT_EQ(REGIONS_MAX * 40960, region_map_bytes(&map));
+}
+
+TEST(kind_is_of_sharing_and_page_size)
+{
+	struct region region = one;
+
+	EXPECT_EQ(&kind_shmem, kind_of(&region));
+	region.page_shift = 21;
+	EXPECT_EQ(&kind_hugetlb, kind_of(&region));
+	region.shared = false;
+	EXPECT_EQ(&kind_private, kind_of(&region));
+	region.page_shift = 12;
+	EXPECT_EQ(&kind_private, kind_of(&region));
+}
+
+TEST(address_belongs_to_the_region_it_is_in)
+{
+	struct region_map map = { .count = 0 };
+	struct region other = one;
+	uint64_t page = 99;
+
+	other.address = 4u << 20;
+	other.page_shift = 21;
+	other.pages = 2;
+	ASSERT_EQ(0, region_add(&map, &one));
+	ASSERT_EQ(0, region_add(&map, &other));
+	EXPECT_NULL(region_at(&map, (1u << 20) - 1, &page));
+	EXPECT_NULL(region_at(&map, (1u << 20) + 40960, &page));
+	EXPECT_NULL(region_at(&map, 8u << 20, &page));
+	EXPECT_NULL(region_at(&map, UINT64_MAX, &page));
+	EXPECT_EQ(99, page);
+	EXPECT_EQ(&map.regions[0], region_at(&map, 1u << 20, &page));
+	EXPECT_EQ(0, page);
+	EXPECT_EQ(&map.regions[0], region_at(&map, (1u << 20) + 40959, &page));
+	EXPECT_EQ(9, page);
+	EXPECT_EQ(&map.regions[1], region_at(&map, (8u << 20) - 1, &page));
+	EXPECT_EQ(1, page);
+	region_map_fini(&map);
+}
+
+/* A run is 64 KiB of small pages, and never less than one page. */
+TEST(runs_and_blocks_are_whole_pages)
+{
+	struct region region = one;
+
+	EXPECT_EQ(16, run_pages(&region));
+	EXPECT_EQ(512, block_pages(&region));
+	region.page_shift = 21;
+	EXPECT_EQ(1, run_pages(&region));
+	EXPECT_EQ(1, block_pages(&region));
+	region.page_shift = 30;
+	EXPECT_EQ(1, run_pages(&region));
+	EXPECT_EQ(1, block_pages(&region));
+}
+
+TEST_HARNESS_MAIN
