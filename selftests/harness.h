@@ -196,38 +196,61 @@ unsigned long test_sample(unsigned long full);
 			      default: 0) })
 
 #define TEST_PLACE_(expected, seen) \
-	((struct test_place){ __FILE__, __LINE__, #expected, #seen })
+	((struct test_place){ __FILE__, __LINE__, expected, seen })
 
-#define TEST_COMPARE_(is_assert, relation, expected, seen)		\
-	TEST_CHECK_(is_assert, test_fails(TEST_PLACE_(expected, seen),	\
+/* The texts come from the first macro, before the arguments expand. */
+#define TEST_COMPARE_(is_assert, relation, expected, its_text, seen, text)	\
+	TEST_CHECK_(is_assert, test_fails(TEST_PLACE_(its_text, text),	\
 		    relation, TEST_VALUE_(expected), TEST_VALUE_(seen)))
 
-#define TEST_STRING_(is_assert, want_equal, expected, seen)		\
+#define TEST_STRING_(is_assert, want_equal, expected, its_text, seen, text)	\
 	TEST_CHECK_(is_assert, test_fails_string(			\
-		    TEST_PLACE_(expected, seen), want_equal, expected, seen))
+		    TEST_PLACE_(its_text, text), want_equal, expected, seen))
 
-#define ASSERT_EQ(expected, seen) TEST_COMPARE_(true, TEST_EQ, expected, seen)
-#define ASSERT_NE(expected, seen) TEST_COMPARE_(true, TEST_NE, expected, seen)
-#define ASSERT_LT(expected, seen) TEST_COMPARE_(true, TEST_LT, expected, seen)
-#define ASSERT_LE(expected, seen) TEST_COMPARE_(true, TEST_LE, expected, seen)
-#define ASSERT_GT(expected, seen) TEST_COMPARE_(true, TEST_GT, expected, seen)
-#define ASSERT_GE(expected, seen) TEST_COMPARE_(true, TEST_GE, expected, seen)
-#define ASSERT_TRUE(seen)	TEST_COMPARE_(true, TEST_NE, 0, seen)
-#define ASSERT_FALSE(seen)	TEST_COMPARE_(true, TEST_EQ, 0, seen)
-#define ASSERT_NULL(seen)	TEST_COMPARE_(true, TEST_EQ, NULL, seen)
-#define ASSERT_STREQ(expected, seen) TEST_STRING_(true, true, expected, seen)
-#define ASSERT_STRNE(expected, seen) TEST_STRING_(true, false, expected, seen)
+#define ASSERT_EQ(expected, seen) \
+	TEST_COMPARE_(true, TEST_EQ, expected, #expected, seen, #seen)
+#define ASSERT_NE(expected, seen) \
+	TEST_COMPARE_(true, TEST_NE, expected, #expected, seen, #seen)
+#define ASSERT_LT(expected, seen) \
+	TEST_COMPARE_(true, TEST_LT, expected, #expected, seen, #seen)
+#define ASSERT_LE(expected, seen) \
+	TEST_COMPARE_(true, TEST_LE, expected, #expected, seen, #seen)
+#define ASSERT_GT(expected, seen) \
+	TEST_COMPARE_(true, TEST_GT, expected, #expected, seen, #seen)
+#define ASSERT_GE(expected, seen) \
+	TEST_COMPARE_(true, TEST_GE, expected, #expected, seen, #seen)
+#define ASSERT_TRUE(seen) \
+	TEST_COMPARE_(true, TEST_NE, 0, "0", seen, #seen)
+#define ASSERT_FALSE(seen) \
+	TEST_COMPARE_(true, TEST_EQ, 0, "0", seen, #seen)
+#define ASSERT_NULL(seen) \
+	TEST_COMPARE_(true, TEST_EQ, NULL, "NULL", seen, #seen)
+#define ASSERT_STREQ(expected, seen) \
+	TEST_STRING_(true, true, expected, #expected, seen, #seen)
+#define ASSERT_STRNE(expected, seen) \
+	TEST_STRING_(true, false, expected, #expected, seen, #seen)
 
-#define EXPECT_EQ(expected, seen) TEST_COMPARE_(false, TEST_EQ, expected, seen)
-#define EXPECT_NE(expected, seen) TEST_COMPARE_(false, TEST_NE, expected, seen)
-#define EXPECT_LT(expected, seen) TEST_COMPARE_(false, TEST_LT, expected, seen)
-#define EXPECT_LE(expected, seen) TEST_COMPARE_(false, TEST_LE, expected, seen)
-#define EXPECT_GT(expected, seen) TEST_COMPARE_(false, TEST_GT, expected, seen)
-#define EXPECT_GE(expected, seen) TEST_COMPARE_(false, TEST_GE, expected, seen)
-#define EXPECT_TRUE(seen)	TEST_COMPARE_(false, TEST_NE, 0, seen)
-#define EXPECT_FALSE(seen)	TEST_COMPARE_(false, TEST_EQ, 0, seen)
-#define EXPECT_NULL(seen)	TEST_COMPARE_(false, TEST_EQ, NULL, seen)
-#define EXPECT_STREQ(expected, seen) TEST_STRING_(false, true, expected, seen)
-#define EXPECT_STRNE(expected, seen) TEST_STRING_(false, false, expected, seen)
+#define EXPECT_EQ(expected, seen) \
+	TEST_COMPARE_(false, TEST_EQ, expected, #expected, seen, #seen)
+#define EXPECT_NE(expected, seen) \
+	TEST_COMPARE_(false, TEST_NE, expected, #expected, seen, #seen)
+#define EXPECT_LT(expected, seen) \
+	TEST_COMPARE_(false, TEST_LT, expected, #expected, seen, #seen)
+#define EXPECT_LE(expected, seen) \
+	TEST_COMPARE_(false, TEST_LE, expected, #expected, seen, #seen)
+#define EXPECT_GT(expected, seen) \
+	TEST_COMPARE_(false, TEST_GT, expected, #expected, seen, #seen)
+#define EXPECT_GE(expected, seen) \
+	TEST_COMPARE_(false, TEST_GE, expected, #expected, seen, #seen)
+#define EXPECT_TRUE(seen) \
+	TEST_COMPARE_(false, TEST_NE, 0, "0", seen, #seen)
+#define EXPECT_FALSE(seen) \
+	TEST_COMPARE_(false, TEST_EQ, 0, "0", seen, #seen)
+#define EXPECT_NULL(seen) \
+	TEST_COMPARE_(false, TEST_EQ, NULL, "NULL", seen, #seen)
+#define EXPECT_STREQ(expected, seen) \
+	TEST_STRING_(false, true, expected, #expected, seen, #seen)
+#define EXPECT_STRNE(expected, seen) \
+	TEST_STRING_(false, false, expected, #expected, seen, #seen)
 
 #endif

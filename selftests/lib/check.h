@@ -18,6 +18,7 @@ struct verdict {
 struct test_run {
 	struct verdict *verdict;
 	const char *name;	/* fixture.variant.name */
+	const char *dir;	/* its test_dir(), and TMPDIR for its children */
 	pid_t pid;		/* the test's process, and its main thread */
 	jmp_buf end;		/* where a failed ASSERT_* goes */
 };

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* harness.c - run the registered tests, one process each; report as KTAP. */
 #include <fnmatch.h>
-#include <ftw.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 
 #include "check.h"
 #include "descendants.h"
+#include "directory.h"
 #include "harness.h"
 #include "sys.h"
 
@@ -64,7 +64,7 @@ void test_register_variant(struct test_variant **list,
  */
 const char *test_dir(void)
 {
-	return getenv("TMPDIR");
+	return test_now.dir;
 }
 
 static unsigned long environment_number(const char *name)
@@ -128,21 +128,6 @@ static void run_here(const struct test_case *test,
 
 /* ---- in the program that starts them ------------------------------------ */
 
-static int remove_entry(const char *path, const struct stat *stat, int type,
-			struct FTW *place)
-{
-	(void)stat;
-	(void)type;
-	(void)place;
-	return remove(path);
-}
-
-static void remove_tree(const char *path)
-{
-	if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT))
-		printf("# %s is not removed: something in it is in use\n", path);
-}
-
 static void waited_signals(sigset_t *set)
 {
 	sigemptyset(set);
@@ -202,7 +187,9 @@ static pid_t start_test(const struct test_case *test,
 		return pid;
 	waited_signals(&set);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);	/* so that it can reap, too */
 	test_now.pid = getpid();
+	setenv("TMPDIR", test_now.dir, 1);
 	run_here(test, variant);
 	exit(test_now.verdict->failed);
 }
@@ -256,19 +243,21 @@ static void report(unsigned int number, const struct verdict *verdict,
 static int run_one(const struct test_case *test,
 		   const struct test_variant *variant, struct totals *totals)
 {
-	char dir[] = "/tmp/straddle-test.XXXXXX";
+	char dir[256];
 	uint64_t start = now_ns();
 	int ret;
 
 	memset(test_now.verdict, 0, sizeof(*test_now.verdict));
-	if (!mkdtemp(dir)) {
+	if (directory_create(dir, sizeof(dir))) {
 		printf("Bail out! %s cannot be made\n", dir);
 		return -EIO;
 	}
-	setenv("TMPDIR", dir, 1);
+	test_now.dir = dir;
 	printf("# RUN %s\n", test_now.name);
 	ret = run_process(test, variant);
-	remove_tree(dir);
+	if (directory_remove(dir))
+		printf("# %s is not removed: something in it is in use\n",
+		       dir);
 	printf("# %s took %llu ms\n", test_now.name,
 	       (unsigned long long)(now_ns() - start) / 1000000);
 	report(totals->passed + totals->failed + totals->skipped + 1,

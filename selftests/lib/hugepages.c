@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* hugepages.c - 2 MiB pages for a test, given back afterwards. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+
+#include "cleanup.h"
+#include "lib/hugepages.h"
+#include "sys.h"
+
+static const char pool[] =
+	"/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages";
+
+static long pool_read(int fd)
+{
+	char text[32] = "";
+	ssize_t got = sys_retry(pread(fd, text, sizeof(text) - 1, 0));
+
+	return got < 0 ? (long)got : atol(text);
+}
+
+/**
+ * hugepages_add() - make the host's pool of 2 MiB pages larger or smaller
+ * @pages: how many more; < 0: give back what was added
+ *
+ * Relative to what is there, so that tests beside each other get on.
+ *
+ * Return: 0; -ENOMEM: the host has no free ones (nothing was changed);
+ * -ENOENT: it has no such pages; or -errno.
+ */
+int hugepages_add(long pages)
+{
+	int __cleanup_fd fd = sys_ret(open(pool, O_RDWR | O_CLOEXEC));
+	char text[32];
+	long before, len;
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	ret = sys_retry(flock(fd, LOCK_EX));
+	if (ret)
+		return ret;
+	before = pool_read(fd);
+	if (before < 0)
+		return (int)before;
+	len = snprintf(text, sizeof(text), "%ld", before + pages);
+	ret = sys_pwrite_all(fd, text, (size_t)len, 0);
+	if (ret || pool_read(fd) == before + pages)
+		return ret;
+	len = snprintf(text, sizeof(text), "%ld", before);
+	sys_pwrite_all(fd, text, (size_t)len, 0);
+	return -ENOMEM;
+}
