@@ -136,6 +136,7 @@ struct migration {
 	enum owner_state state;
 	struct guest *guest;
 	struct guest_description description;
+	bool guest_ended;		/* its process here is gone */
 	struct region_map map;
 	uint32_t generation;		/* of frames; 0: none sent */
 	uint8_t token[TOKEN_SIZE];
@@ -171,8 +172,8 @@ struct migration {
 	char *prepare_live;		/* definition, owned */
 	uint32_t fault_lanes, push_lanes;
 	struct accepter *accepter;
-	uint8_t *state;			/* device state as it arrives */
-	uint64_t state_size, state_got;
+	uint8_t *device;		/* device state as it arrives */
+	uint64_t device_size, device_got;
 	uint64_t kept_to[REGIONS_MAX];	/* pages named by KEEP so far */
 	char *persistent;		/* definition to store, owned */
 	char *replaced;			/* the one it replaced, owned */

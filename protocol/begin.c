@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * begin.c - Begin: the source writes down what the guest is.
+ *
+ * Handed: a guest's name and how to migrate it. Hands on: the live and the
+ * persistent definition, apart; the region map; a new migration id; a journal
+ * row. Undone by: forgetting the row. The guest never notices.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "protocol/phase.h"
+
+/* What stands in the way, all of it, in one message. */
+struct obstacles {
+	char text[400];
+	size_t used;
+};
+
+__attribute__((format(printf, 2, 3)))
+static void obstacle(struct obstacles *found, const char *fmt, ...)
+{
+	size_t room = sizeof(found->text) - found->used;
+	va_list args;
+	int size;
+
+	if (found->used)
+		found->used += (size_t)snprintf(found->text + found->used,
+						room, "; ");
+	if (found->used >= sizeof(found->text))
+		return;
+	room = sizeof(found->text) - found->used;
+	va_start(args, fmt);
+	size = vsnprintf(found->text + found->used, room, fmt, args);
+	va_end(args);
+	if (size > 0)
+		found->used += (size_t)size;
+}
+
+static void check_regions(const struct migration *m, struct obstacles *found)
+{
+	const struct guest_description *guest = &m->description;
+	unsigned int i;
+
+	if (!guest->region_count)
+		obstacle(found, "its hypervisor names no memory");
+	for (i = 0; i < guest->region_count; i++)
+		if (guest->regions[i].shared && guest->regions[i].fd < 0)
+			obstacle(found,
+				 "its shared region '%s' has no file to read",
+				 guest->regions[i].name);
+}
+
+static int check_guest(struct migration *m)
+{
+	const struct guest_description *guest = &m->description;
+	struct obstacles found = { .used = 0 };
+
+	if (guest->incoming)
+		obstacle(&found, "it is just arriving here");
+	if (m->options.persistent && !guest->persistent)
+		obstacle(&found,
+			 "--persistent needs a persistent definition and it is transient; leave the option out");
+	if (m->options.undefine_source && !guest->persistent)
+		obstacle(&found,
+			 "--undefinesource needs a persistent definition and it is transient; leave the option out");
+	check_regions(m, &found);
+	if (!found.used)
+		return 0;
+	return fail_set(&m->fail, -EINVAL,
+			"guest '%s' cannot be migrated: %s", guest->name,
+			found.text);
+}
+
+static int row_begin(struct migration *m)
+{
+	struct journal_row row = {
+		.side = SIDE_SOURCE,
+		.state = STATE_BEGUN,
+		.epoch = m->epoch,
+		.guest_pid = m->description.pid,
+	};
+	int ret;
+
+	snprintf(row.guest, sizeof(row.guest), "%s", m->description.name);
+	snprintf(row.uuid, sizeof(row.uuid), "%s", m->description.uuid);
+	snprintf(row.peer, sizeof(row.peer), "%s", m->options.host);
+	ret = m->port_ops->begin(m->port, &row, &m->fail);
+	if (!ret)
+		m->state = STATE_BEGUN;
+	return ret;
+}
+
+/**
+ * begin_source() - write down the guest, refuse what cannot be migrated
+ * @m: with its options
+ *
+ * Return: 0 or -errno with @m->fail, naming every obstacle at once.
+ */
+int begin_source(struct migration *m)
+{
+	int ret = m->driver->open(&m->host, m->options.guest, &m->guest,
+				  &m->fail);
+
+	if (!ret)
+		ret = m->driver->describe(m->guest, &m->description, &m->fail);
+	if (!ret)
+		ret = check_guest(m);
+	if (!ret)
+		ret = row_begin(m);
+	if (!ret)
+		ret = memory_map_regions(m);
+	if (!ret)
+		ret = source_create(&m->map, m->options.bandwidth, &m->source);
+	return ret;
+}
+
+/**
+ * begin_undo_source() - forget it: the guest runs on here
+ * @m: failed; its row, if there is one and it is open, ends
+ */
+void begin_undo_source(struct migration *m)
+{
+	if (m->state == STATE_BEGUN || m->state == STATE_PERFORMING)
+		owner_move(m, STATE_RESUMED);
+}

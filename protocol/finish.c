@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * finish.c - Finish: the dest checks what Perform sent, and owns the guest or
+ * promises that it never will.
+ *
+ * Handed: everything but missing pages. The dest loads the device state,
+ * makes sure that no missing page is mapped, stores the persistent
+ * definition, journals GO, and starts the guest. Hands on: one of the five
+ * answers. Undone, before GO only, by DISCARDED and NEVER_RAN.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "protocol/phase.h"
+#include "sys.h"
+
+/* ---- source ------------------------------------------------------------ */
+
+static int finish_send(struct migration *m)
+{
+	Straddle__Finish finish = STRADDLE__FINISH__INIT;
+
+	finish.generation = ++m->generation;
+	if (m->options.persistent)
+		finish.persistent = m->description.persistent;
+	finish.has_missing_pages = true;
+	finish.missing_pages = source_unsent_pages(m->source);
+	finish.has_paused = true;
+	finish.paused = !m->description.running;
+	return send_message(m, MSG_FINISH, &finish.base);
+}
+
+static int never_ran(struct migration *m, const Straddle__Answer *answer)
+{
+	return fail_set(&m->fail, -ECANCELED,
+			"guest '%s' did not start on %s: %s",
+			m->description.name, m->options.host,
+			answer->reason ? answer->reason : "no reason given");
+}
+
+static int died(struct migration *m, const Straddle__Answer *answer)
+{
+	owner_move(m, STATE_HELD);
+	return fail_set(&m->fail, -EOWNERDEAD,
+			"guest '%s' ran on %s and its process is gone there (%s); it is held here: its disks and peers may have moved on, so an operator decides",
+			m->description.name, m->options.host,
+			answer->reason ? answer->reason : "no reason given");
+}
+
+/* What became of it? Only a definite answer moves us. */
+static int answer_take(struct migration *m, const Straddle__Answer *answer)
+{
+	switch (answer->kind) {
+	case STRADDLE__ANSWER_KIND__NEVER_RAN:
+		return never_ran(m, answer);
+	case STRADDLE__ANSWER_KIND__DIED:
+		return died(m, answer);
+	default:		/* RAN, or COMPLETE before we had asked */
+		m->progress.downtime_ns = now_ns() - m->stopped_ns;
+		m->progress.missing_pages = answer->missing_pages;
+		m->progress.postcopy = answer->missing_pages;
+		return owner_move(m, STATE_HELD);
+	}
+}
+
+/**
+ * finish_source() - ask the dest to own the guest, until it has answered
+ * @m: performed
+ *
+ * ASKED is synced before the question leaves: whoever finds the journal
+ * afterwards knows that the guest may run there.
+ *
+ * Return: 0: it runs there; -ECANCELED: NEVER_RAN; -EOWNERDEAD: DIED.
+ */
+int finish_source(struct migration *m)
+{
+	Straddle__Answer *answer;
+	int ret = owner_move(m, STATE_ASKED);
+
+	if (ret < 0)
+		return ret;
+	if (finish_send(m) < 0)
+		channel_lost(m);
+	memset(&m->fail, 0, sizeof(m->fail));
+	ret = answer_wait(m, &answer);
+	if (ret < 0)
+		return ret;
+	ret = answer_take(m, answer);
+	answer_free(answer);
+	return ret;
+}
+
+/* ---- dest -------------------------------------------------------------- */
+
+static int finish_receive(struct migration *m, struct message *message)
+{
+	for (;;) {
+		struct event event;
+		int ret = event_wait(m, -1, &event);
+
+		if (ret < 0)
+			return ret;
+		if (event.kind == EVENT_ENGINE) {
+			ret = engine_error(m);
+			if (ret < 0)
+				return ret;
+			continue;
+		}
+		if (event.kind == EVENT_LANE) {
+			ret = lanes_accepted(m);
+			if (ret < 0)
+				return ret;
+			continue;
+		}
+		if (event.kind != EVENT_MESSAGE ||
+		    event.message.type != MSG_FINISH)
+			return event_refuse(m, &event);
+		*message = event.message;
+		return 0;
+	}
+}
+
+static int finish_take(struct migration *m, const Straddle__Finish *finish)
+{
+	if (!keep_complete(m) || finish->generation != m->generation + 1)
+		return fail_set(&m->fail, -EPROTO,
+				"the source asked to finish before everything was sent");
+	m->keep_paused |= finish->paused;
+	if (finish->persistent) {
+		m->persistent = strdup(finish->persistent);
+		if (!m->persistent)
+			return -ENOMEM;
+	}
+	dest_switch(m->dest, finish->generation);
+	return 0;
+}
+
+static int load(struct migration *m)
+{
+	int fd = sys_ret(memfd_create("straddle-state", MFD_CLOEXEC));
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	ret = sys_write_all(fd, m->device, m->device_got);
+	if (!ret)
+		ret = m->driver->load(m->guest, fd, &m->fail);
+	close(fd);
+	return ret;
+}
+
+static int define(struct migration *m)
+{
+	int ret;
+
+	if (!m->persistent)
+		return 0;
+	ret = m->driver->define(&m->host, m->dest_name, m->persistent,
+				&m->replaced, &m->fail);
+	m->defined = !ret;
+	return ret;
+}
+
+/* All that can still be taken back. */
+static int make_ready(struct migration *m)
+{
+	int ret = memory_zap_stale(m);
+
+	if (!ret)
+		ret = load(m);
+	if (!ret)
+		ret = memory_zap_stale(m);
+	if (!ret)
+		ret = owner_move(m, STATE_LOADED);
+	if (!ret)
+		ret = define(m);
+	return ret;
+}
+
+/* It owns the guest now; a process that is gone is DIED, not NEVER_RAN. */
+static int start(struct migration *m)
+{
+	int ret = 0;
+
+	if (!m->keep_paused)
+		ret = m->driver->resume(m->guest, &m->fail);
+	if (ret < 0) {
+		owner_move(m, STATE_DIED);
+		answer_send(m, STRADDLE__ANSWER_KIND__DIED, m->fail.text);
+		return ret;
+	}
+	ret = owner_move(m, STATE_RUNNING);
+	if (!ret)
+		answer_send(m, STRADDLE__ANSWER_KIND__RAN, NULL);
+	return ret;
+}
+
+/**
+ * finish_dest() - own the guest and start it, or promise never to
+ * @m: performed
+ *
+ * Return: 0: it runs here; or -errno with @m->fail: undone, unless past GO.
+ */
+int finish_dest(struct migration *m)
+{
+	struct message message;
+	int ret = finish_receive(m, &message);
+
+	if (ret < 0)
+		return ret;
+	ret = finish_take(m, (Straddle__Finish *)message.body);
+	message_fini(&message);
+	if (!ret)
+		ret = make_ready(m);
+	if (!ret)
+		ret = owner_move(m, STATE_GO);
+	if (!ret)
+		ret = start(m);
+	return ret;
+}
+
+/**
+ * finish_undo_dest() - NEVER_RAN, in the journal first
+ * @m: failed before GO
+ */
+void finish_undo_dest(struct migration *m)
+{
+	struct fail ignored = { 0 };
+	char *dropped = NULL;
+
+	if (m->state == STATE_PREPARED || m->state == STATE_LOADED)
+		owner_move(m, STATE_DISCARDED);
+	if (m->defined)
+		m->driver->define(&m->host, m->dest_name, m->replaced,
+				  &dropped, &ignored);
+	free(dropped);
+	if (m->state == STATE_DISCARDED)
+		answer_send(m, STRADDLE__ANSWER_KIND__NEVER_RAN,
+			    m->fail.text);
+}

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* memory.c - the guest's memory, made ready for this side's half of the work. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "copy/kind.h"
+#include "protocol/phase.h"
+#include "sys.h"
+
+#define TRACK_FEATURES	(UFFD_FEATURE_PAGEFAULT_FLAG_WP |		\
+			 UFFD_FEATURE_WP_HUGETLBFS_SHMEM |		\
+			 UFFD_FEATURE_WP_UNPOPULATED |			\
+			 UFFD_FEATURE_WP_ASYNC)
+#define ZAP_RANGES	1024	/* that are zapped in one injection */
+#define ZAP_ROUNDS	8	/* zap and look again, at most */
+
+static int region_from_guest(struct migration *m,
+			     const struct guest_region *said)
+{
+	struct region region = {
+		.page_shift = (uint32_t)__builtin_ctz(said->page_size),
+		.pages = said->size / said->page_size,
+		.shared = said->shared,
+		.address = said->address,
+		.fd = said->fd,
+		.offset = said->offset,
+		.pid = m->description.pid,
+		.pagemap = m->pagemap,
+		.uffd = m->side == SIDE_DEST ? m->attachment.uffd : -1,
+	};
+	int ret;
+
+	if (!said->page_size || said->page_size & (said->page_size - 1) ||
+	    said->size % said->page_size)
+		return fail_set(&m->fail, -EINVAL,
+				"region '%s' of guest '%s' is not made of whole pages",
+				said->name, m->description.name);
+	ret = region_add(&m->map, &region);
+	if (ret < 0)
+		return fail_set(&m->fail, ret,
+				"region '%s' of guest '%s' (%" PRIu64
+				" MiB) cannot be used: %s", said->name,
+				m->description.name, said->size >> 20,
+				strerror(-ret));
+	return 0;
+}
+
+static int pagemap_open(struct migration *m)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/pagemap",
+		 (int)m->description.pid);
+	fd = sys_ret(open(path, O_RDONLY | O_CLOEXEC));
+	if (fd < 0)
+		return fail_set(&m->fail, fd, "cannot open %s: %s", path,
+				strerror(-fd));
+	m->pagemap = fd;
+	return 0;
+}
+
+/**
+ * memory_map_regions() - make the region map from the guest's description
+ * @m: described; at the dest its userfaultfd is attached already
+ *
+ * Return: 0 or -errno with @m->fail.
+ */
+int memory_map_regions(struct migration *m)
+{
+	unsigned int i;
+	int ret = pagemap_open(m);
+
+	for (i = 0; i < m->description.region_count && !ret; i++)
+		ret = region_from_guest(m, &m->description.regions[i]);
+	return ret;
+}
+
+/* The first feature of a set that this kernel lacks, in words. */
+static int features_refused(struct migration *m, uint64_t features, int error)
+{
+	const struct uffd_feature *missing = uffd_feature_missing(features);
+
+	if (!missing)
+		return fail_set(&m->fail, error,
+				"the kernel refuses a userfaultfd for guest '%s': %s",
+				m->description.name, strerror(-error));
+	return fail_set(&m->fail, -EOPNOTSUPP,
+			"this kernel has no userfaultfd %s (Linux %s has it), needed for %s",
+			missing->name, missing->since, missing->needed_for);
+}
+
+/* The guest's own descriptor, where its hypervisor hands one over. */
+static int take_handover(struct migration *m)
+{
+	int ret = m->driver->userfaultfd(m->guest, &m->attachment.uffd,
+					 &m->fail);
+
+	m->handed_over = !ret;
+	return ret;
+}
+
+/**
+ * memory_attach() - get a userfaultfd over the guest's process, and enable it
+ * @m: with an open guest
+ * @features: UFFD_FEATURE_*
+ *
+ * Return: 0 or -errno with @m->fail; then nothing is attached.
+ */
+int memory_attach(struct migration *m, uint64_t features)
+{
+	int ret;
+
+	if (m->options.handover)
+		ret = take_handover(m);
+	else
+		ret = m->port_ops->attach(m->port, m->description.pid,
+					  &m->attachment, &m->fail);
+	if (ret < 0)
+		return ret;
+	ret = uffd_enable(m->attachment.uffd, features);
+	if (ret < 0) {
+		features_refused(m, features, ret);
+		memory_detach(m);
+	}
+	return ret;
+}
+
+/**
+ * memory_detach() - take the userfaultfd out of the guest's process again
+ * @m: attached or not. Regions are unregistered with it
+ */
+void memory_detach(struct migration *m)
+{
+	struct fail ignored = { 0 };
+	unsigned int i;
+
+	if (m->attachment.uffd < 0)
+		return;
+	for (i = 0; i < m->map.count && (m->registered || m->tracking); i++)
+		uffd_unregister(m->attachment.uffd,
+				page_range(&m->map.regions[i], 0,
+					   m->map.regions[i].pages));
+	m->registered = false;
+	if (m->tracking)
+		uffd_tracker_close(&m->tracker);
+	m->tracking = false;
+	if (m->handed_over) {
+		close(m->attachment.uffd);
+		m->attachment.uffd = -1;
+		m->driver->userfaultfd_close(m->guest, &ignored);
+		m->handed_over = false;
+	} else {
+		m->port_ops->detach(m->port, &m->attachment, &ignored);
+	}
+}
+
+/**
+ * memory_track() - source: from here on every write of the guest is noticed
+ * @m: described
+ *
+ * Return: 0 or -errno with @m->fail.
+ */
+int memory_track(struct migration *m)
+{
+	unsigned int i;
+	int ret = memory_attach(m, TRACK_FEATURES);
+
+	if (ret < 0)
+		return ret;
+	ret = uffd_tracker_open(&m->tracker, m->description.pid,
+				m->attachment.uffd);
+	m->tracking = !ret;
+	for (i = 0; i < m->map.count && !ret; i++)
+		ret = uffd_track(&m->tracker,
+				 page_range(&m->map.regions[i], 0,
+					    m->map.regions[i].pages));
+	if (ret < 0)
+		return fail_set(&m->fail, ret,
+				"cannot track what guest '%s' writes: %s",
+				m->description.name, strerror(-ret));
+	return 0;
+}
+
+/* Features and modes depend on the kind of memory that the guest has. */
+static uint64_t receive_features(const struct migration *m)
+{
+	uint64_t features = 0;
+	unsigned int i;
+
+	for (i = 0; i < m->description.region_count; i++) {
+		struct region region = {
+			.shared = m->description.regions[i].shared,
+			.page_shift = (uint32_t)__builtin_ctz(
+				m->description.regions[i].page_size),
+		};
+
+		features |= kind_of(&region)->features;
+	}
+	return features;
+}
+
+static int empty_range(struct range range, void *arg)
+{
+	struct migration *m = arg;
+
+	return m->port_ops->zap(m->port, &m->attachment, &range, 1, &m->fail);
+}
+
+/* Whatever the hypervisor put there itself comes from the source instead. */
+static int memory_empty(struct migration *m, const struct region *region)
+{
+	if (region->shared)
+		return region->kind->clear(region, 0, region->pages);
+	return uffd_populated(m->pagemap,
+			      page_range(region, 0, region->pages),
+			      empty_range, m);
+}
+
+/**
+ * memory_receive() - dest: empty the memory, then register all of it
+ * @m: with its guest created and described
+ *
+ * Return: 0 or -errno with @m->fail.
+ */
+int memory_receive(struct migration *m)
+{
+	unsigned int i;
+	int ret = memory_attach(m, receive_features(m));
+
+	if (!ret)
+		ret = memory_map_regions(m);
+	m->registered = !ret;
+	for (i = 0; i < m->map.count && !ret; i++) {
+		struct region *region = &m->map.regions[i];
+
+		ret = memory_empty(m, region);
+		if (!ret)
+			ret = uffd_register(region->uffd,
+					    page_range(region, 0,
+						       region->pages),
+					    region->kind->modes);
+	}
+	if (ret < 0)
+		return fail_set(&m->fail, ret,
+				"cannot register the memory of guest '%s': %s",
+				m->description.name, strerror(-ret));
+	return 0;
+}
+
+/* Ranges to zap, gathered so that one injection does many. */
+struct zap_list {
+	struct migration *m;
+	struct range ranges[ZAP_RANGES];
+	size_t count;
+	uint64_t found;
+};
+
+static int zap_flush(struct zap_list *list)
+{
+	struct migration *m = list->m;
+	size_t count = list->count;
+
+	list->count = 0;
+	if (!count)
+		return 0;
+	return m->port_ops->zap(m->port, &m->attachment, list->ranges, count,
+				&m->fail);
+}
+
+static int zap_add(struct range range, void *arg)
+{
+	struct zap_list *list = arg;
+
+	list->ranges[list->count++] = range;
+	list->found++;
+	return list->count == ZAP_RANGES ? zap_flush(list) : 0;
+}
+
+/**
+ * memory_zap_stale() - dest: nothing that is not present may be mapped
+ * @m: with its kept pages known, before GO
+ *
+ * Zapped and looked for again until a look finds nothing.
+ *
+ * Return: 0 or -errno with @m->fail.
+ */
+int memory_zap_stale(struct migration *m)
+{
+	struct zap_list *list = calloc(1, sizeof(*list));
+	int round, ret = 0;
+
+	if (!list)
+		return -ENOMEM;
+	list->m = m;
+	for (round = 0; round < ZAP_ROUNDS; round++) {
+		list->found = 0;
+		ret = dest_stale(m->dest, m->pagemap, zap_add, list);
+		if (!ret)
+			ret = zap_flush(list);
+		if (ret < 0 || !list->found)
+			break;
+	}
+	if (!ret && list->found)
+		ret = fail_set(&m->fail, -EBUSY,
+			       "pages of guest '%s' that must be empty keep coming back: somebody writes its memory",
+			       m->description.name);
+	free(list);
+	return ret;
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * perform.c - Perform: the source sends memory, then stops the guest and
+ * sends its device state.
+ *
+ * Handed: lanes, a dest that waits. Hands on: the bitmap of pages that the
+ * dest keeps, the device state; the guest stands still.
+ * Undone by: resuming the guest, unless it was paused before Begin.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "protocol/phase.h"
+#include "sys.h"
+
+/* ---- source ------------------------------------------------------------ */
+
+/* Stop the vCPUs, drain the devices: from here on memory does not change. */
+static int guest_stop(struct migration *m)
+{
+	int ret;
+
+	if (m->state == STATE_STOPPED)
+		return 0;
+	ret = owner_move(m, STATE_STOPPING);
+	if (ret < 0)
+		return ret;
+	m->stopped_ns = now_ns();
+	m->paused_by_us = m->description.running;
+	ret = m->driver->pause(m->guest, &m->fail);
+	if (!ret)
+		ret = owner_move(m, STATE_STOPPED);
+	return ret;
+}
+
+/* A guest that changed since Begin is not the guest that Prepare made. */
+static int compare_with_begin(struct migration *m)
+{
+	struct guest_description now = { 0 };
+	unsigned int i;
+	int ret = m->driver->describe(m->guest, &now, &m->fail);
+
+	if (ret < 0)
+		return ret;
+	if (strcmp(now.live, m->description.live) ||
+	    now.region_count != m->description.region_count)
+		ret = -EBUSY;
+	for (i = 0; i < now.region_count && !ret; i++)
+		if (now.regions[i].address !=
+		    m->description.regions[i].address ||
+		    now.regions[i].size != m->description.regions[i].size)
+			ret = -EBUSY;
+	guest_description_fini(&now);
+	if (ret == -EBUSY)
+		fail_set(&m->fail, ret,
+			 "guest '%s' was changed while it was being migrated (its definition or memory is not what Begin saw); migrate it again",
+			 m->description.name);
+	return ret;
+}
+
+/* What the guest wrote up to the stop, then the last round or none. */
+static int memory_last(struct migration *m, enum finish_by how)
+{
+	int ret = 0;
+
+	if (m->tracking)
+		ret = source_written(m->source, &m->tracker);
+	else if (!m->generation)
+		ret = source_populated(m->source);
+	if (!ret && how == FINISH_BY_COPY)
+		ret = round_last(m);
+	if (!ret)
+		source_hold(m->source);
+	return ret;
+}
+
+static int save(struct migration *m)
+{
+	return m->driver->save(m->guest, &m->state_fd, &m->fail);
+}
+
+static int precopy(struct migration *m, enum finish_by *how)
+{
+	int ret = 0;
+
+	if (!m->options.live)
+		ret = guest_stop(m);
+	if (!ret && m->options.live && m->options.rounds_max)
+		ret = memory_track(m);
+	if (!ret)
+		ret = rounds_run(m, how);
+	return ret;
+}
+
+/**
+ * perform_source() - memory, the stop, device state
+ * @m: prepared
+ *
+ * Return: 0 or -errno with @m->fail.
+ */
+int perform_source(struct migration *m)
+{
+	enum finish_by how;
+	int ret = owner_move(m, STATE_PERFORMING);
+
+	if (!ret)
+		ret = precopy(m, &how);
+	if (!ret)
+		ret = guest_stop(m);
+	if (!ret)
+		ret = compare_with_begin(m);
+	if (!ret)
+		ret = memory_last(m, how);
+	if (!ret)
+		ret = keep_send(m);
+	if (!ret)
+		ret = save(m);
+	if (!ret)
+		ret = state_send(m);
+	return ret;
+}
+
+/**
+ * perform_undo_source() - the guest goes on where it was
+ * @m: failed, or answered NEVER_RAN
+ */
+void perform_undo_source(struct migration *m)
+{
+	struct fail failed = { 0 };
+
+	source_destroy(m->source);
+	m->source = NULL;
+	memory_detach(m);
+	if (m->state != STATE_STOPPING && m->state != STATE_STOPPED &&
+	    m->state != STATE_ASKED)
+		return;
+	if (owner_move(m, STATE_RESUMING) < 0)
+		return;
+	if (m->paused_by_us && !m->guest_ended &&
+	    m->driver->alive(m->guest) &&
+	    m->driver->resume(m->guest, &failed) < 0)
+		return;		/* the intent stands: redone at start */
+	owner_move(m, STATE_RESUMED);
+}
+
+/* ---- dest -------------------------------------------------------------- */
+
+static int barrier_send(struct migration *m)
+{
+	Straddle__Barrier barrier = STRADDLE__BARRIER__INIT;
+	uint32_t passed = dest_barrier_passed(m->dest);
+
+	if (passed == m->generation)
+		return 0;
+	m->generation = passed;
+	barrier.generation = passed;
+	return send_message(m, MSG_BARRIER, &barrier.base);
+}
+
+static int perform_message(struct migration *m, struct event *event)
+{
+	int ret;
+
+	switch (event->message.type) {
+	case MSG_KEEP:
+		ret = keep_receive(m, (Straddle__Keep *)event->message.body);
+		break;
+	case MSG_STATE:
+		ret = state_receive(m, (Straddle__State *)event->message.body);
+		break;
+	default:
+		return event_refuse(m, event);
+	}
+	message_fini(&event->message);
+	return ret;
+}
+
+/**
+ * perform_dest() - take in rounds, the bitmap and the device state
+ * @m: prepared
+ *
+ * The lanes' threads store pages; this thread answers barriers.
+ *
+ * Return: 0 or -errno with @m->fail.
+ */
+int perform_dest(struct migration *m)
+{
+	while (!state_complete(m)) {
+		struct event event;
+		int ret = event_wait(m, -1, &event);
+
+		if (ret < 0)
+			return ret;
+		if (event.kind == EVENT_ENGINE)
+			ret = barrier_send(m);
+		else if (event.kind == EVENT_LANE)
+			ret = lanes_accepted(m);
+		else if (event.kind == EVENT_MESSAGE)
+			ret = perform_message(m, &event);
+		else
+			ret = event_refuse(m, &event);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}

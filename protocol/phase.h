@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* phase.h - what the five phases share: waiting, moving on, telling. */
+#ifndef STRADDLE_PHASE_H
+#define STRADDLE_PHASE_H
+
+#include "protocol/protocol.h"
+
+/* phase.c: the phases themselves, in their own files. */
+int begin_source(struct migration *m);
+void begin_undo_source(struct migration *m);
+int prepare_source(struct migration *m);
+void prepare_undo_source(struct migration *m);
+int prepare_dest(struct migration *m);
+void prepare_undo_dest(struct migration *m);
+int perform_source(struct migration *m);
+void perform_undo_source(struct migration *m);
+int perform_dest(struct migration *m);
+int finish_source(struct migration *m);
+int finish_dest(struct migration *m);
+void finish_undo_dest(struct migration *m);
+int confirm_source(struct migration *m);
+int confirm_dest(struct migration *m);
+
+/* What a phase waits for; everything else is dealt with while waiting. */
+enum event_kind {
+	EVENT_TIMEOUT,
+	EVENT_MESSAGE,		/* @message, to be freed by message_fini() */
+	EVENT_ENGINE,		/* the source or dest of copy/ has news */
+	EVENT_ABORT,		/* a user gives up */
+	EVENT_SWITCH,		/* a user wants post-copy now */
+	EVENT_LANE,		/* dest: the accepter has connections */
+	/* Past Perform only; before, each of these ends the migration. */
+	EVENT_LOST,		/* the control channel broke; it is closed */
+	EVENT_GUEST_ENDED,	/* the guest's process here is gone */
+};
+
+struct event {
+	enum event_kind kind;
+	struct message message;
+};
+
+/* wait.c */
+int event_wait(struct migration *m, int timeout_ms, struct event *event);
+int send_message(struct migration *m, enum message_type type,
+		 const ProtobufCMessage *body);
+void channel_lost(struct migration *m);
+int engine_error(struct migration *m);
+int event_refuse(struct migration *m, struct event *event);
+
+/* journal moves, by the port */
+int owner_move(struct migration *m, enum owner_state to);
+
+/* progress.c */
+void progress_decide(struct migration *m, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+void progress_tell(struct migration *m);
+void progress_tell_due(struct migration *m);
+void progress_absorb(struct migration *m, const Straddle__Progress *said);
+
+/* memory.c: regions, userfaultfd, dirty tracking */
+int memory_map_regions(struct migration *m);
+int memory_attach(struct migration *m, uint64_t features);
+void memory_detach(struct migration *m);
+int memory_track(struct migration *m);
+int memory_receive(struct migration *m);
+int memory_zap_stale(struct migration *m);
+
+/* lanes.c, accept.c */
+int lanes_connect(struct migration *m);
+int lanes_accepted(struct migration *m);
+int lane_over_channel(struct channel *channel, enum lane_role role,
+		      unsigned int index, struct region_map *map,
+		      struct lane **lane);
+
+/* keep.c, state.c: what Perform sends last */
+int keep_send(struct migration *m);
+int keep_receive(struct migration *m, const Straddle__Keep *keep);
+bool keep_complete(const struct migration *m);
+int state_send(struct migration *m);
+int state_receive(struct migration *m, const Straddle__State *state);
+bool state_complete(const struct migration *m);
+
+/* rounds.c: pre-copy, and the decision how to finish */
+enum finish_by { FINISH_BY_COPY, FINISH_BY_POSTCOPY };
+int rounds_run(struct migration *m, enum finish_by *how);
+int round_last(struct migration *m);
+
+
+/* answer.c: the five answers, and asking until one comes */
+int answer_send(struct migration *m, Straddle__AnswerKind kind,
+		const char *reason);
+int answer_wait(struct migration *m, Straddle__Answer **answer);
+void answer_free(Straddle__Answer *answer);
+bool proof_matches(const struct migration *m, const Straddle__Answer *answer,
+		   struct fail *fail);
+
+#endif

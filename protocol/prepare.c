@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * prepare.c - Prepare: the dest gets ready to accept the guest.
+ *
+ * Handed: what Begin wrote down. The dest checks everything, creates the
+ * guest paused with empty memory, registers that memory and journals
+ * PREPARED. Hands on: a token, with which the source opens the lanes.
+ * Undone by: DISCARDED in the journal, which is a promise, then killing the
+ * guest that was created. Nothing else is stored about it.
+ */
+#include <errno.h>
+#include <gnutls/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "protocol/accept.h"
+#include "protocol/phase.h"
+#include "sys.h"
+
+#define CONNECT_TIMEOUT_MS	10000
+#define PREPARE_TIMEOUT_MS	30000
+#define FAULT_LANES		4	/* and no more than vCPUs */
+#define PUSH_LANES		2
+#define LANES_A_ROLE_MAX	16
+
+/* ---- source ------------------------------------------------------------ */
+
+static int control_connect(struct migration *m)
+{
+	struct preamble preamble;
+	int ret;
+
+	preamble_init(&preamble, ROLE_CONTROL, 0, m->id);
+	ret = channel_connect(m->options.host, &preamble, m->credentials,
+			      CONNECT_TIMEOUT_MS, &m->channel, &m->fail);
+	if (ret < 0)
+		return ret;
+	m->last_heard_ns = m->last_sent_ns = now_ns();
+	return channel_tune(m->channel, ROLE_CONTROL);
+}
+
+static void describe_regions(struct migration *m, Straddle__Region *regions,
+			     Straddle__Region **list)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->description.region_count; i++) {
+		struct guest_region *region = &m->description.regions[i];
+
+		straddle__region__init(&regions[i]);
+		regions[i].name = region->name;
+		regions[i].size = region->size;
+		regions[i].page_size = region->page_size;
+		regions[i].shared = region->shared;
+		list[i] = &regions[i];
+	}
+}
+
+static int prepare_send(struct migration *m)
+{
+	Straddle__Region regions[GUEST_REGIONS_MAX];
+	Straddle__Region *list[GUEST_REGIONS_MAX];
+	Straddle__Prepare prepare = STRADDLE__PREPARE__INIT;
+	struct guest_description *guest = &m->description;
+
+	describe_regions(m, regions, list);
+	prepare.guest = guest->name;
+	prepare.dest_name = m->options.dest_name[0] ? m->options.dest_name
+						    : guest->name;
+	prepare.uuid = guest->uuid;
+	prepare.live = guest->live;
+	prepare.has_definitions_differ = true;
+	prepare.definitions_differ = guest->persistent &&
+				     strcmp(guest->live, guest->persistent);
+	prepare.n_regions = guest->region_count;
+	prepare.regions = list;
+	prepare.vcpus = guest->vcpus;
+	prepare.epoch = m->epoch;
+	prepare.has_paused = true;
+	prepare.paused = !guest->running;
+	prepare.has_fault_lanes = m->options.fault_lanes;
+	prepare.fault_lanes = m->options.fault_lanes;
+	prepare.has_push_lanes = m->options.push_lanes;
+	prepare.push_lanes = m->options.push_lanes;
+	prepare.has_postcopy = true;
+	prepare.postcopy = m->options.postcopy;
+	prepare.has_has_persistent = true;
+	prepare.has_persistent = m->options.persistent;
+	return send_message(m, MSG_PREPARE, &prepare.base);
+}
+
+static int prepared_take(struct migration *m, const Straddle__Prepared *said)
+{
+	if (said->token.len != TOKEN_SIZE || !said->fault_lanes ||
+	    !said->push_lanes || said->fault_lanes > LANES_A_ROLE_MAX ||
+	    said->push_lanes > LANES_A_ROLE_MAX)
+		return fail_set(&m->fail, -EPROTO,
+				"%s answered Prepare with numbers that make no sense",
+				m->options.host);
+	memcpy(m->token, said->token.data, TOKEN_SIZE);
+	m->fault_lanes = said->fault_lanes;
+	m->push_lanes = said->push_lanes;
+	return 0;
+}
+
+static int prepared_wait(struct migration *m)
+{
+	struct event event;
+	int ret = event_wait(m, PREPARE_TIMEOUT_MS, &event);
+
+	if (ret < 0)
+		return ret;
+	switch (event.kind) {
+	case EVENT_TIMEOUT:
+		return fail_set(&m->fail, -ETIMEDOUT,
+				"%s did not answer Prepare within %u s",
+				m->options.host, PREPARE_TIMEOUT_MS / 1000);
+	case EVENT_MESSAGE:
+		break;
+	default:
+		return event_refuse(m, &event);
+	}
+	if (event.message.type != MSG_PREPARED)
+		return event_refuse(m, &event);
+	ret = prepared_take(m, (Straddle__Prepared *)event.message.body);
+	message_fini(&event.message);
+	return ret;
+}
+
+/**
+ * prepare_source() - have the dest get ready, open all lanes
+ * @m: begun
+ *
+ * Return: 0 or -errno with @m->fail.
+ */
+int prepare_source(struct migration *m)
+{
+	int ret = control_connect(m);
+
+	if (!ret)
+		ret = prepare_send(m);
+	if (!ret)
+		ret = prepared_wait(m);
+	if (!ret)
+		ret = lanes_connect(m);
+	return ret;
+}
+
+/**
+ * prepare_undo_source() - tell the dest to discard what it prepared
+ * @m: failed; without a connection the dest finds out by itself
+ */
+void prepare_undo_source(struct migration *m)
+{
+	Straddle__Cancel cancel = STRADDLE__CANCEL__INIT;
+
+	cancel.reason = m->fail.text;
+	send_message(m, MSG_CANCEL, &cancel.base);
+	channel_lost(m);
+}
+
+/* ---- dest -------------------------------------------------------------- */
+
+static int prepare_receive(struct migration *m, struct message *message)
+{
+	int ret = message_receive(m->channel, SIDE_SOURCE, PHASE_PREPARE,
+				  PREPARE_TIMEOUT_MS, message, &m->fail);
+
+	if (ret < 0)
+		return ret;
+	m->last_heard_ns = m->last_sent_ns = now_ns();
+	if (message->type == MSG_PREPARE)
+		return 0;
+	message_fini(message);
+	return fail_set(&m->fail, -EPROTO,
+			"the source began with something else than Prepare");
+}
+
+static uint32_t lanes_accept(uint32_t asked, uint32_t otherwise)
+{
+	uint32_t lanes = asked ? asked : otherwise;
+
+	return lanes < LANES_A_ROLE_MAX ? lanes : LANES_A_ROLE_MAX;
+}
+
+static int prepare_take(struct migration *m, const Straddle__Prepare *said)
+{
+	uint32_t vcpus = said->vcpus ? said->vcpus : 1;
+
+	if (strlen(said->dest_name) >= GUEST_NAME_MAX ||
+	    strlen(said->uuid) >= GUEST_UUID_SIZE ||
+	    strlen(said->live) > GUEST_DEFINITION_MAX ||
+	    !said->n_regions || said->n_regions > GUEST_REGIONS_MAX)
+		return fail_set(&m->fail, -EPROTO,
+				"the source's Prepare is out of bounds");
+	snprintf(m->dest_name, sizeof(m->dest_name), "%s", said->dest_name);
+	snprintf(m->description.name, sizeof(m->description.name), "%s",
+		 said->dest_name);
+	snprintf(m->description.uuid, sizeof(m->description.uuid), "%s",
+		 said->uuid);
+	m->epoch = said->epoch;
+	m->keep_paused = said->paused;
+	m->fault_lanes = lanes_accept(said->fault_lanes,
+				      vcpus < FAULT_LANES ? vcpus
+							  : FAULT_LANES);
+	m->push_lanes = lanes_accept(said->push_lanes, PUSH_LANES);
+	m->prepare_live = strdup(said->live);
+	return m->prepare_live ? 0 : -ENOMEM;
+}
+
+static int guest_create(struct migration *m)
+{
+	struct guest_incoming incoming = {
+		.live = m->prepare_live,
+		.name = m->dest_name,
+	};
+	int ret = m->driver->check(&m->host, &incoming, &m->fail);
+
+	if (!ret)
+		ret = m->driver->create_incoming(&m->host, &incoming,
+						 &m->guest, &m->fail);
+	if (!ret)
+		ret = m->driver->describe(m->guest, &m->description, &m->fail);
+	return ret;
+}
+
+/* Both ends must mean the same by a region and a page of it. */
+static int regions_compare(struct migration *m, const Straddle__Prepare *said)
+{
+	const struct guest_description *guest = &m->description;
+	unsigned int i;
+
+	if (said->n_regions != guest->region_count)
+		return fail_set(&m->fail, -EINVAL,
+				"guest '%s' has %zu regions of memory at the source and %u here",
+				guest->name, said->n_regions,
+				guest->region_count);
+	for (i = 0; i < guest->region_count; i++) {
+		const struct guest_region *here = &guest->regions[i];
+		const Straddle__Region *there = said->regions[i];
+
+		if (strcmp(there->name, here->name) ||
+		    there->size != here->size ||
+		    there->page_size != here->page_size)
+			return fail_set(&m->fail, -EINVAL,
+					"region '%s' of guest '%s' is not the same here as at the source; are the two hypervisors of one version?",
+					here->name, guest->name);
+	}
+	return 0;
+}
+
+static int row_begin(struct migration *m)
+{
+	const uint8_t *digest = channel_peer(m->channel);
+	struct journal_row row = {
+		.side = SIDE_DEST,
+		.state = STATE_PREPARED,
+		.epoch = m->epoch,
+		.guest_pid = m->description.pid,
+	};
+	unsigned int i;
+	int ret;
+
+	snprintf(row.guest, sizeof(row.guest), "%s", m->dest_name);
+	snprintf(row.uuid, sizeof(row.uuid), "%s", m->description.uuid);
+	snprintf(row.peer, sizeof(row.peer), "%s",
+		 channel_peer_name(m->channel));
+	for (i = 0; i < 32; i++)
+		snprintf(row.peer_digest + 2 * i, 3, "%02x", digest[i]);
+	ret = m->port_ops->begin(m->port, &row, &m->fail);
+	if (!ret)
+		m->state = STATE_PREPARED;
+	return ret;
+}
+
+static int dest_make(struct migration *m)
+{
+	unsigned int i;
+	char *path = m->states_path;
+	int used = snprintf(path, sizeof(m->states_path), "%s/pages-",
+			    m->run_dir);
+	int ret;
+
+	for (i = 0; i < MIGRATION_ID_SIZE; i++)
+		snprintf(path + used + 2 * i,
+			 sizeof(m->states_path) - (size_t)used - 2 * i,
+			 "%02x", m->id[i]);
+	ret = dest_create(&m->map, path, m->attachment.uffd, &m->dest);
+	if (ret < 0) {
+		fail_set(&m->fail, ret, "cannot keep page states in %s: %s",
+			 path, strerror(-ret));
+		path[0] = '\0';
+	}
+	return ret;
+}
+
+static int token_make(struct migration *m)
+{
+	if (gnutls_rnd(GNUTLS_RND_KEY, m->token, sizeof(m->token)))
+		return fail_set(&m->fail, -EIO, "no random numbers for a token");
+	return accepter_create(m->credentials, m->token,
+			       channel_peer(m->channel), &m->accepter);
+}
+
+static int prepared_send(struct migration *m)
+{
+	Straddle__Prepared prepared = STRADDLE__PREPARED__INIT;
+
+	prepared.token.data = m->token;
+	prepared.token.len = sizeof(m->token);
+	prepared.fault_lanes = m->fault_lanes;
+	prepared.push_lanes = m->push_lanes;
+	return send_message(m, MSG_PREPARED, &prepared.base);
+}
+
+/* All lanes first: a round is over when each has passed its barrier. */
+static int lanes_wait(struct migration *m)
+{
+	while (m->dest->lane_count < m->fault_lanes + m->push_lanes) {
+		struct event event;
+		int ret = event_wait(m, PREPARE_TIMEOUT_MS, &event);
+
+		if (ret < 0)
+			return ret;
+		if (event.kind == EVENT_TIMEOUT)
+			return fail_set(&m->fail, -ETIMEDOUT,
+					"the source did not open its lanes");
+		if (event.kind == EVENT_ENGINE)
+			continue;
+		if (event.kind != EVENT_LANE)
+			return event_refuse(m, &event);
+		ret = lanes_accepted(m);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static int prepare_guest(struct migration *m, const Straddle__Prepare *said)
+{
+	int ret = prepare_take(m, said);
+
+	if (!ret)
+		ret = guest_create(m);
+	if (!ret)
+		ret = regions_compare(m, said);
+	if (!ret)
+		ret = memory_receive(m);
+	if (!ret)
+		ret = dest_make(m);
+	if (!ret)
+		ret = token_make(m);
+	if (!ret)
+		ret = row_begin(m);
+	return ret;
+}
+
+/**
+ * prepare_dest() - check, create the guest, register its memory, take lanes
+ * @m: with its control channel
+ *
+ * Return: 0 or -errno with @m->fail.
+ */
+int prepare_dest(struct migration *m)
+{
+	struct message message;
+	int ret = prepare_receive(m, &message);
+
+	if (ret < 0)
+		return ret;
+	ret = prepare_guest(m, (Straddle__Prepare *)message.body);
+	message_fini(&message);
+	if (!ret)
+		ret = prepared_send(m);
+	if (!ret)
+		ret = lanes_wait(m);
+	return ret;
+}
+
+static void failed_send(struct migration *m)
+{
+	Straddle__Failed failed = STRADDLE__FAILED__INIT;
+
+	if (m->phase > PHASE_PERFORM)
+		return;		/* Finish has answers of its own */
+	failed.reason = m->fail.text;
+	send_message(m, MSG_FAILED, &failed.base);
+}
+
+/**
+ * prepare_undo_dest() - promise that it never runs here, leave nothing behind
+ * @m: failed before GO
+ */
+void prepare_undo_dest(struct migration *m)
+{
+	struct fail ignored = { 0 };
+
+	if (m->state == STATE_PREPARED || m->state == STATE_LOADED)
+		owner_move(m, STATE_DISCARDED);
+	failed_send(m);
+	dest_destroy(m->dest);
+	m->dest = NULL;
+	memory_detach(m);
+	if (m->guest)
+		m->driver->destroy(m->guest, &ignored);
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* rounds.c - pre-copy rounds, and the decision how to finish. */
+#include <errno.h>
+#include <string.h>
+
+#include "protocol/phase.h"
+#include "sys.h"
+
+#define MIB		1048576.0
+#define NS_PER_S	1000000000.0
+#define NS_PER_MS	1000000ull
+
+static bool timed_out(const struct migration *m)
+{
+	return m->options.timeout_ns &&
+	       now_ns() - m->began_ns >= m->options.timeout_ns;
+}
+
+static int timeout_left_ms(const struct migration *m)
+{
+	uint64_t gone = now_ns() - m->began_ns;
+
+	if (!m->options.timeout_ns)
+		return -1;
+	if (gone >= m->options.timeout_ns)
+		return 0;
+	return (int)((m->options.timeout_ns - gone) / NS_PER_MS) + 1;
+}
+
+/* A round may be cut short: by the user, or by --timeout. */
+static int round_wait(struct migration *m)
+{
+	bool cut = false;
+
+	while (!source_round_done(m->source, &m->round)) {
+		struct event event;
+		int ret = event_wait(m, cut ? -1 : timeout_left_ms(m), &event);
+
+		if (ret < 0)
+			return ret;
+		if (event.kind == EVENT_SWITCH ||
+		    event.kind == EVENT_TIMEOUT) {
+			source_round_cut(m->source);
+			cut = true;
+		} else if (event.kind != EVENT_ENGINE) {
+			return event_refuse(m, &event);
+		}
+	}
+	return 0;
+}
+
+static int barrier_wait(struct migration *m)
+{
+	for (;;) {
+		const Straddle__Barrier *barrier;
+		struct event event;
+		uint32_t passed;
+		int ret = event_wait(m, -1, &event);
+
+		if (ret < 0)
+			return ret;
+		if (event.kind == EVENT_ENGINE || event.kind == EVENT_SWITCH)
+			continue;
+		if (event.kind != EVENT_MESSAGE ||
+		    event.message.type != MSG_BARRIER)
+			return event_refuse(m, &event);
+		barrier = (const Straddle__Barrier *)event.message.body;
+		passed = barrier->generation;
+		message_fini(&event.message);
+		if (passed == m->generation)
+			return 0;
+		if (passed > m->generation)
+			return fail_set(&m->fail, -EPROTO,
+					"the dest acknowledged round %u before it was sent",
+					passed);
+	}
+}
+
+/* Send what is dirty; every page of it is across when this returns. */
+static int round_run(struct migration *m)
+{
+	int ret;
+
+	m->round.number = m->progress.round++;
+	source_round_start(m->source, ++m->generation);
+	ret = round_wait(m);
+	if (!ret)
+		ret = barrier_wait(m);
+	/* The wire is part of what a round takes: until the dest says so. */
+	m->round.ns = now_ns() - m->source->round_began_ns;
+	return ret;
+}
+
+static int round_scan(struct migration *m)
+{
+	int ret = source_written(m->source, &m->tracker);
+
+	if (ret < 0)
+		return fail_set(&m->fail, ret,
+				"cannot see what guest '%s' wrote: %s",
+				m->description.name, strerror(-ret));
+	m->round.dirty = source_dirty_bytes(m->source);
+	m->progress.link_rate = estimate_rate(&m->round);
+	m->progress.dirty_rate = estimate_dirty_rate(&m->round);
+	return 0;
+}
+
+/* The numbers of a decision, so that a user can follow it. */
+static void tell(struct migration *m, const char *decision)
+{
+	const struct round_result *round = &m->round;
+
+	progress_decide(m,
+			"round %u: %.0f MiB sent in %.1f s, %.0f MiB dirtied meanwhile: %s",
+			round->number + 1, (double)round->pages / MIB,
+			(double)round->ns / NS_PER_S,
+			(double)round->dirty / MIB, decision);
+}
+
+static bool finish_by(struct migration *m, enum finish_by how,
+		      enum finish_by *chosen, const char *why)
+{
+	tell(m, why);
+	*chosen = how;
+	return true;
+}
+
+static bool decide_hopeless(struct migration *m, enum finish_by *how)
+{
+	if (m->options.postcopy)
+		return finish_by(m, FINISH_BY_POSTCOPY, how,
+				 "does not converge, switching to post-copy");
+	tell(m, "does not converge; 'straddle postcopy GUEST' would finish it");
+	return false;
+}
+
+/* Return: whether the rounds are over, and how to finish then. */
+static bool decide(struct migration *m, enum finish_by *how)
+{
+	const struct migration_options *options = &m->options;
+
+	if (m->switch_asked)
+		return finish_by(m, FINISH_BY_POSTCOPY, how,
+				 "switching to post-copy as asked");
+	if (timed_out(m))
+		return options->timeout_action == TIMEOUT_POSTCOPY
+			? finish_by(m, FINISH_BY_POSTCOPY, how,
+				    "time is up, switching to post-copy")
+			: finish_by(m, FINISH_BY_COPY, how,
+				    "time is up, stopping the guest");
+	if (options->postcopy_after_precopy)
+		return finish_by(m, FINISH_BY_POSTCOPY, how,
+				 "switching to post-copy after pre-copy");
+	switch (estimate_outlook(&m->round, options->downtime_ns,
+				 region_map_bytes(&m->map))) {
+	case OUTLOOK_CONVERGED:
+		return finish_by(m, FINISH_BY_COPY, how,
+				 "the rest fits the downtime, stopping");
+	case OUTLOOK_HOPELESS:
+		if (decide_hopeless(m, how))
+			return true;
+		break;
+	case OUTLOOK_CONVERGING:
+		tell(m, "converging, one more round");
+		break;
+	}
+	if (m->progress.round < options->rounds_max)
+		return false;
+	return finish_by(m, options->postcopy ? FINISH_BY_POSTCOPY
+					      : FINISH_BY_COPY, how,
+			 "no more rounds allowed");
+}
+
+/**
+ * rounds_run() - pre-copy, until the guest should be stopped
+ * @m: performing; tracked, unless it stands still already
+ * @how: receives how to finish after the stop
+ *
+ * A guest that stands still needs one round at the end; without any round
+ * everything is left to post-copy.
+ *
+ * Return: 0 or -errno with @m->fail.
+ */
+int rounds_run(struct migration *m, enum finish_by *how)
+{
+	int ret;
+
+	*how = m->options.postcopy ? FINISH_BY_POSTCOPY : FINISH_BY_COPY;
+	if (!m->tracking)
+		return 0;
+	ret = source_populated(m->source);
+	do {
+		if (!ret)
+			ret = round_run(m);
+		if (!ret)
+			ret = round_scan(m);
+	} while (!ret && !decide(m, how));
+	return ret;
+}
+
+/**
+ * round_last() - the guest stands still: send all that is dirty
+ * @m: stopped and scanned
+ *
+ * Return: 0 or -errno with @m->fail.
+ */
+int round_last(struct migration *m)
+{
+	return round_run(m);
+}
