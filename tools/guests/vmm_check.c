@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* vmm_check.c - every obstacle at once, each with what to do about it. */
+#include "tools/guests/vmm_check.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "sys.h"
+#include "tools/guests/vmm_client.h"
+#include "tools/guests/vmm_process.h"
+#include "tools/lib/jsonline.h"
+
+#define HUGE_POOL	"/sys/kernel/mm/hugepages/hugepages-2048kB/"
+#define HUGE_PAGE	(2ull << 20)
+#define MEMORY_SPARE	(32ull << 20)	/* for the VMM and ourselves */
+
+struct obstacles {
+	int err;		/* of the first */
+	size_t used;
+	char text[460];
+};
+
+__attribute__((format(printf, 3, 4)))
+static void obstacle(struct obstacles *all, int err, const char *fmt, ...)
+{
+	size_t room = sizeof(all->text) - all->used;
+	va_list args;
+	int length;
+
+	if (!all->err)
+		all->err = err;
+	length = snprintf(all->text + all->used, room, "%s",
+			  all->used ? "; " : "");
+	if (length < 0 || (size_t)length >= room)
+		return;
+	all->used += (size_t)length;
+	room -= (size_t)length;
+	va_start(args, fmt);
+	length = vsnprintf(all->text + all->used, room, fmt, args);
+	va_end(args);
+	if (length > 0)
+		all->used += (size_t)length < room ? (size_t)length : room - 1;
+}
+
+static uint64_t number_in(const char *path)
+{
+	__cleanup_file FILE *file = fopen(path, "re");
+	unsigned long long number = 0;
+
+	if (file && fscanf(file, "%llu", &number) != 1)
+		number = 0;
+	return number;
+}
+
+static uint64_t memory_available(void)
+{
+	__cleanup_file FILE *file = fopen("/proc/meminfo", "re");
+	unsigned long long kib;
+	char line[128];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "MemAvailable: %llu", &kib) == 1)
+			return kib * 1024;
+	return UINT64_MAX;	/* nobody knows: let it be tried */
+}
+
+static void check_memory(struct json_object *live, struct obstacles *all)
+{
+	uint64_t size = vmm_number(live, "memory");
+	uint64_t free_pages, available;
+
+	if (vmm_text(live, "hugepages")) {
+		free_pages = number_in(HUGE_POOL "free_hugepages") -
+			     number_in(HUGE_POOL "resv_hugepages");
+		if (free_pages < size / HUGE_PAGE)
+			obstacle(all, -ENOMEM,
+				 "it needs %llu huge pages of 2 MiB and %llu are free: raise /proc/sys/vm/nr_hugepages",
+				 (unsigned long long)(size / HUGE_PAGE),
+				 (unsigned long long)free_pages);
+		return;
+	}
+	available = memory_available();
+	if (available < MEMORY_SPARE || available - MEMORY_SPARE < size)
+		obstacle(all, -ENOMEM,
+			 "it needs %llu MiB of memory and %llu MiB are available: free some or choose another host",
+			 (unsigned long long)(size >> 20),
+			 (unsigned long long)(available >> 20));
+}
+
+static void check_name(const struct guest_host *host, const char *name,
+		       struct obstacles *all)
+{
+	struct vmm_client *client;
+	struct fail fail = { 0 };
+	int ret = vmm_connect(host->run_dir, name, &client, &fail);
+
+	if (!ret) {
+		vmm_disconnect(client);
+		obstacle(all, -EEXIST,
+			 "a guest %s runs here already: end it, or migrate with --dname",
+			 name);
+	} else if (ret != -ENOENT) {
+		obstacle(all, ret, "%s", fail.text);
+	}
+}
+
+static void check_program(struct json_object *live, struct obstacles *all)
+{
+	const char *engine = vmm_text(live, "engine");
+	char path[PATH_MAX] = "straddle-vmm";
+	int ret = vmm_program(path, sizeof(path));
+
+	if (ret)
+		obstacle(all, ret, "%s cannot be started (%s): install it",
+			 path, strerror(-ret));
+	if (!engine || strcmp(engine, "kvm"))
+		return;
+	ret = sys_ret(access("/dev/kvm", R_OK | W_OK));
+	if (ret)
+		obstacle(all, ret,
+			 "it needs /dev/kvm, which does not open here (%s): load the kvm module",
+			 strerror(-ret));
+}
+
+/**
+ * vmm_check() - could @incoming be made here?
+ * @host: where
+ * @incoming: what
+ * @fail: names all that is in the way
+ *
+ * Return: 0, or the -errno of the first obstacle.
+ */
+int vmm_check(const struct guest_host *host,
+	      const struct guest_incoming *incoming, struct fail *fail)
+{
+	struct obstacles all = { 0 };
+	struct json_object *live = NULL;
+
+	if (json_parse(incoming->live, strlen(incoming->live), &live)) {
+		obstacle(&all, -EINVAL, "its live definition is not JSON");
+	} else {
+		check_name(host, incoming->name, &all);
+		check_memory(live, &all);
+		check_program(live, &all);
+	}
+	json_object_put(live);
+	if (!all.err)
+		return 0;
+	return fail_set(fail, all.err, "guest %.63s cannot run here: %s",
+			incoming->name, all.text);
+}
