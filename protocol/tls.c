@@ -16,10 +16,13 @@
 #include "protocol/tls.h"
 
 #define RECORD_SIZE		16384	/* bytes, the most that TLS allows */
-#define HANDSHAKE_MESSAGE_MAX	65536	/* bytes a peer may make us hold */
+#define HANDSHAKE_MAX		131072	/* bytes a stranger may make us hold */
 
 struct tls {
 	gnutls_session_t session;
+	int fd;				/* the channel's */
+	bool stranger;			/* receiver only: in the handshake */
+	size_t shake_left;		/* receiver only: bytes of HANDSHAKE_MAX */
 	size_t sealed;			/* sender only: bytes of the record that
 					 * GnuTLS holds after -EAGAIN */
 	uint8_t record[RECORD_SIZE];	/* sender only: gathers pieces */
@@ -176,16 +179,39 @@ static int session_wait(struct channel *channel, gnutls_session_t session,
 	return sys_wait_fd(channel->fd, events, deadline_left_ms(deadline));
 }
 
-static int session_shake(struct channel *channel, gnutls_session_t session,
+/*
+ * GnuTLS gathers a handshake message of up to 16 MiB before it looks at it,
+ * whatever its own limit says; so strangers get an end of file instead.
+ * Called by GnuTLS, which reads errno behind it.
+ */
+static ssize_t tls_pull(gnutls_transport_ptr_t ptr, void *buf, size_t size)
+{
+	struct tls *tls = ptr;
+	ssize_t got;
+
+	if (tls->stranger && size > tls->shake_left)
+		size = tls->shake_left;
+	if (!size)
+		return 0;
+	got = recv(tls->fd, buf, size, 0);
+	if (tls->stranger && got > 0)
+		tls->shake_left -= (size_t)got;
+	return got;
+}
+
+static int session_shake(struct channel *channel, struct tls *tls,
 			 const struct credentials *credentials,
 			 uint64_t deadline, struct fail *fail)
 {
+	gnutls_session_t session = tls->session;
 	int code, ret;
 
 	for (;;) {
 		code = gnutls_handshake(session);
-		if (!code)
+		if (!code) {
+			tls->stranger = false;
 			return 0;
+		}
 		if (code == GNUTLS_E_AGAIN || code == GNUTLS_E_INTERRUPTED) {
 			ret = session_wait(channel, session, deadline);
 			if (ret)
@@ -198,6 +224,9 @@ static int session_shake(struct channel *channel, gnutls_session_t session,
 			break;
 	}
 	(void)gnutls_alert_send_appropriate(session, code);
+	if (!tls->shake_left)
+		return fail_set(fail, -EPROTO, "%s sent more than %u bytes of TLS handshake: it is "
+				"no Straddle", channel->peer_name, HANDSHAKE_MAX);
 	return tls_explain(session, code, channel->peer_name, credentials, fail);
 }
 
@@ -311,8 +340,12 @@ static int tls_create(struct channel *channel, struct credentials *credentials,
 	if (code)
 		goto err_deinit;
 	gnutls_session_set_ptr(new->session, credentials);
-	gnutls_handshake_set_max_packet_length(new->session, HANDSHAKE_MESSAGE_MAX);
-	gnutls_transport_set_int(new->session, channel->fd);
+	gnutls_handshake_set_max_packet_length(new->session, HANDSHAKE_MAX);
+	new->fd = channel->fd;
+	new->stranger = true;
+	new->shake_left = HANDSHAKE_MAX;
+	gnutls_transport_set_ptr2(new->session, new, (gnutls_transport_ptr_t)(long)channel->fd);
+	gnutls_transport_set_pull_function(new->session, tls_pull);
 	*tls = new;
 	return 0;
 
@@ -360,7 +393,7 @@ int tls_connect(struct channel *channel, struct credentials *credentials,
 	if (x509)
 		gnutls_session_set_verify_cert2(tls->session, verify, 2, 0);
 	snprintf(channel->peer_name, sizeof(channel->peer_name), "%s", name);
-	ret = session_shake(channel, tls->session, credentials, deadline, fail);
+	ret = session_shake(channel, tls, credentials, deadline, fail);
 	if (!ret)
 		ret = ready_receive(channel, tls->session, credentials, deadline, fail);
 	if (!ret)
@@ -406,7 +439,7 @@ int tls_accept(struct channel *channel, struct credentials *credentials,
 		gnutls_certificate_server_set_request(tls->session, GNUTLS_CERT_REQUIRE);
 		gnutls_session_set_verify_cert2(tls->session, &verify, 1, 0);
 	}
-	ret = session_shake(channel, tls->session, credentials, deadline, fail);
+	ret = session_shake(channel, tls, credentials, deadline, fail);
 	if (!ret)
 		ret = x509 ? peer_note_x509(channel, tls->session) :
 			     peer_note_psk(channel, tls->session, credentials, true);

@@ -117,7 +117,8 @@ static int explain_certificate(gnutls_session_t session, const char *name,
 	if (status & GNUTLS_CERT_REVOKED)
 		fail_set(fail, -EKEYREVOKED, "the certificate of %s is revoked: give that host a "
 			 "new one (GnuTLS: %s)", name, said);
-	else if (status & (GNUTLS_CERT_SIGNER_NOT_FOUND | GNUTLS_CERT_SIGNER_NOT_CA))
+	else if (status & (GNUTLS_CERT_SIGNER_NOT_FOUND | GNUTLS_CERT_SIGNER_NOT_CA |
+			   GNUTLS_CERT_SIGNATURE_FAILURE))	/* another CA of that name */
 		fail_set(fail, -EKEYREJECTED, "the certificate of %s is not signed by a CA in %s: "
 			 "use the same CA on both hosts (GnuTLS: %s)",
 			 name, credentials->ca, said);
