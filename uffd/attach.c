@@ -177,7 +177,7 @@ static int attach_inside(struct inject *inject, void *arg)
 	uffd = sys_pidfd_getfd(attachment->pidfd, (int)remote);
 	if (uffd < 0) {
 		close_remote(inject, (int)remote);
-		return uffd;
+		return uffd == -EBADF ? -ESRCH : uffd;	/* is ending */
 	}
 	attachment->uffd = uffd;
 	attachment->remote_fd = (int)remote;

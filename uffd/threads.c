@@ -123,7 +123,7 @@ static int search_mapping(pid_t pid, uint64_t start, uint64_t end,
 		end = start + SEARCH_MAX;
 	for (; start < end; start += sizeof(code)) {
 		if (sys_peek(pid, start, code, sizeof(code)))
-			return -ENOENT;
+			return -ESRCH;
 		hit = memmem(code, sizeof(code), syscall_instruction,
 			     sizeof(syscall_instruction));
 		if (hit) {
@@ -150,6 +150,7 @@ int threads_find_gate(pid_t pid, uint64_t *gate)
 	FILE __cleanup_file *maps = NULL;
 	char path[64], line[512];
 	uint64_t start, end;
+	int ret = -ESRCH;	/* one that is ending has no mappings */
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
 	maps = fopen(path, "re");
@@ -162,9 +163,10 @@ int threads_find_gate(pid_t pid, uint64_t *gate)
 				continue;
 			start = strtoull(line, NULL, 16);
 			end = strtoull(strchr(line, '-') + 1, NULL, 16);
-			if (!search_mapping(pid, start, end, gate))
+			ret = search_mapping(pid, start, end, gate);
+			if (!ret)
 				return 0;
 		}
 	}
-	return -ENOENT;
+	return ret;
 }
