@@ -25,7 +25,9 @@ SANITIZE ?=
 V	?= 0
 # A build of another compiler or with sanitizers gets a directory of its own.
 comma	:= ,
-O	?= build$(if $(findstring clang,$(CC)),-clang)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+suffix_cc := $(if $(findstring clang,$(CC)),-clang)
+suffix_sanitize := $(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+O	?= build$(suffix_cc)$(suffix_sanitize)
 
 # ---- flags -------------------------------------------------------------------
 
@@ -41,7 +43,8 @@ pkg_libs   = $(eval pkg_libs := $(call pkg_config,--libs))$(pkg_libs)
 
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
 	    -Wpointer-arith -Wundef -Werror
-sanitize := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
+sanitize := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
+	    -fno-omit-frame-pointer)
 
 base_cflags = -std=gnu11 $(OPT) $(sanitize) -D_GNU_SOURCE -pthread -I. \
 	      -Itools/include -isystem $(O) $(pkg_cflags) $(CFLAGS)
@@ -157,7 +160,7 @@ run-demo: all $(O)/selftests/demo/demo
 
 .PHONY: check-style check-layers check-docs
 check-style check-layers check-docs:
-	@tools/scripts/$@.sh
+	@tools/scripts/$@.pl
 
 .PHONY: clean
 clean:

@@ -1,0 +1,124 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# check-docs.pl - programs, options and documents agree:
+# - each program has a man page, without a warning of groff's;
+# - each long option in a program's source is in its man page, and each option
+#   in the page is in the source;
+# - files of the project that a document names exist;
+# - the documents are correct reStructuredText (where docutils is installed);
+# - Documentation/message-table.rst is what protocol/message_table.c says.
+use strict;
+use warnings;
+
+my %PROGRAMS = (	# folder below tools/ => man page
+	straddle	=> 'straddle.1',
+	straddled	=> 'straddled.8',
+	vmm		=> 'straddle-vmm.1',
+	bench		=> 'straddle-bench.1',
+);
+
+my $found = 0;
+
+sub report
+{
+	print join(': ', @_), "\n";
+	$found++;
+}
+
+sub content
+{
+	my ($file) = @_;
+
+	open(my $in, '<', $file) or die "$file: $!\n";
+	local $/;
+	return <$in> // '';
+}
+
+# The long options of a program: rows of struct option, or of a table like it.
+sub options_of
+{
+	my ($folder) = @_;
+	my %options;
+
+	for my $file (glob("tools/$folder/*.c")) {
+		my $text = content($file);
+
+		$options{$1} = 1 while $text =~
+			/\{\s*(?:\.name\s*=\s*)?"([a-z][a-z0-9-]+)",\s*(?:\.has_arg\s*=\s*)?(?:no|required|optional)_argument/g;
+	}
+	return \%options;
+}
+
+sub check_man_page
+{
+	my ($folder, $page) = @_;
+	my $path = "Documentation/man/$page";
+	my ($text, $sources) = ('', '');
+
+	if (!-f $path) {
+		report($path, "missing, for the program in tools/$folder/");
+		return;
+	}
+	$text = content($path);
+	$text =~ s/\\-/-/g;
+	$sources .= content($_) for glob("tools/$folder/*.c");
+	my $options = options_of($folder);
+	for my $option (sort keys %$options) {
+		report($path, "--$option is missing")
+			unless $text =~ /--\Q$option\E\b/;
+	}
+	my %named = map { $_ => 1 } $text =~ /(?<![\w-])--([a-z][a-z0-9-]*)/g;
+	for my $option (sort keys %named) {
+		report($path, "--$option is no option of the program")
+			unless $options->{$option} || $sources =~ /"(?:--)?\Q$option\E"/;
+	}
+	return if system('command -v groff >/dev/null') != 0;
+	my $warnings = `groff -man -Tutf8 -ww '$path' 2>&1 >/dev/null`;
+	report($path, $warnings) if $warnings;
+}
+
+# Paths that look like files of this project: folder/name.ending
+sub check_paths
+{
+	my ($file) = @_;
+	my $text = content($file);
+	my %seen;
+
+	while ($text =~ m{(?<![\w/.\$-])((?:uffd|copy|protocol|tools|selftests|Documentation)/[\w./-]+\.(?:[chS]|sh|pl|mk|rst|proto|[18]))\b}g) {
+		report($file, "there is no $1") unless $seen{$1}++ || -f $1;
+	}
+}
+
+sub check_rst
+{
+	my ($file) = @_;
+	my ($rst2html) = grep { -x } map { ("$_/rst2html", "$_/rst2html.py") }
+			 split /:/, $ENV{PATH};
+
+	return unless $rst2html;
+	my $warnings = `'$rst2html' --report=2 --halt=5 '$file' 2>&1 >/dev/null`;
+	report($file, $warnings) if $warnings;
+}
+
+sub check_message_table
+{
+	my $path = 'Documentation/message-table.rst';
+	my $table = `tools/scripts/message-table.pl`;
+
+	return if -f $path && content($path) eq $table;
+	report($path, 'is not what protocol/message_table.c says: ' .
+	       "tools/scripts/message-table.pl > $path");
+}
+
+for my $folder (sort keys %PROGRAMS) {
+	check_man_page($folder, $PROGRAMS{$folder}) if glob("tools/$folder/*.c");
+}
+report('README.md', 'missing') unless -f 'README.md';
+for my $file (grep { -f } 'README.md', glob('Documentation/*.rst Documentation/man/*')) {
+	check_paths($file);
+	check_rst($file) if $file =~ /\.rst$/;
+}
+check_message_table();
+print "$found faults in the documents\n" if $found;
+exit($found ? 1 : 0);
