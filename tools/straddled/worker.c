@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* worker.c - one process a migration and side: runs the phases. */
+#include <errno.h>
+#include <json-c/json.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "log.h"
+#include "sys.h"
+#include "tools/lib/jsonline.h"
+#include "tools/lib/migration_json.h"
+#include "tools/straddled/port.h"
+#include "tools/straddled/worker_answer.h"
+#include "tools/straddled/worker_port.h"
+
+#define JOB_TIMEOUT_MS	10000
+
+static int credentials_of(struct json_object *job,
+			  struct credentials **credentials, struct fail *fail)
+{
+	struct credentials_paths paths = {
+		.pki_dir = json_text(job, "pki_dir"),
+		.psk_file = json_text(job, "psk_file"),
+	};
+	const char *security = json_text(job, "security");
+
+	if (!security || !strcmp(security, "none"))
+		return credentials_load(SECURITY_NONE, &paths, credentials,
+					fail);
+	return credentials_load(strcmp(security, "psk") ? SECURITY_X509
+							: SECURITY_PSK,
+				&paths, credentials, fail);
+}
+
+/* The connection packet that follows a job of the dest, its fd in @fd. */
+static int connection_take(int *fd, struct fail *fail)
+{
+	struct json_object *object;
+	int ret = worker_packet(JOB_TIMEOUT_MS, &object, fd);
+
+	if (!ret)
+		json_object_put(object);
+	if (!ret && *fd < 0)
+		ret = -EPROTO;
+	if (ret < 0)
+		return fail_set(fail, ret,
+				"the agent handed over no connection: %s",
+				strerror(-ret));
+	return 0;
+}
+
+static int control_accept(struct migration *m)
+{
+	int fd;
+	int ret = connection_take(&fd, &m->fail);
+
+	if (ret < 0)
+		return ret;
+	ret = channel_accept(fd, m->credentials, JOB_TIMEOUT_MS, &m->channel,
+			     &m->fail);
+	return ret < 0 ? ret : channel_tune(m->channel, ROLE_CONTROL);
+}
+
+static int migration_of(struct json_object *job, struct worker_port *port,
+			struct migration *m)
+{
+	const char *side = json_text(job, "side");
+	const char *id = json_text(job, "id");
+	struct json_object *options;
+
+	if (!side || !id || migration_id_from_text(id, m->id) < 0)
+		return -EPROTO;
+	migration_init(m, strcmp(side, "source") ? SIDE_DEST : SIDE_SOURCE);
+	migration_id_from_text(id, m->id);
+	snprintf(port->id, sizeof(port->id), "%s", id);
+	port->side = m->side;
+	m->driver = &vmm_driver;
+	m->run_dir = json_text(job, "run_dir");
+	m->host.run_dir = m->run_dir;
+	m->host.definitions_dir = json_text(job, "definitions_dir");
+	m->port_ops = &worker_port_ops;
+	m->port = port;
+	if (!m->run_dir || !m->host.definitions_dir)
+		return -EPROTO;
+	if (m->side == SIDE_DEST)
+		return 0;
+	if (!json_object_object_get_ex(job, "options", &options))
+		return -EPROTO;
+	return migration_options_from_json(options, &m->options, &m->fail);
+}
+
+/* The last word: what the history and the waiting command are told. */
+static void conclude(struct migration *m, int ret)
+{
+	struct fail ignored = { 0 };
+	struct json_object *summary;
+
+	m->progress.total_ns = now_ns() - m->began_ns;
+	summary = progress_to_json(&m->progress);
+	if (m->state != STATE_NONE)
+		m->port_ops->note(m->port, ret < 0 ? m->fail.text : NULL,
+				  json_object_to_json_string(summary), NULL,
+				  &ignored);
+	json_object_put(summary);
+	if (ret < 0)
+		log_error("%s", m->fail.text);
+}
+
+static int migrate(struct json_object *job, struct fail *fail)
+{
+	struct worker_port port = { .id = "" };
+	struct migration *m = calloc(1, sizeof(*m));
+	int ret = m ? migration_of(job, &port, m) : -ENOMEM;
+
+	if (!ret)
+		ret = credentials_of(job, &m->credentials, &m->fail);
+	if (!ret && m->side == SIDE_DEST)
+		ret = control_accept(m);
+	if (!ret) {
+		ret = migration_run(m);
+		conclude(m, ret);
+	}
+	if (m) {
+		struct credentials *credentials = m->credentials;
+
+		*fail = m->fail;
+		migration_fini(m);
+		credentials_free(credentials);
+	}
+	free(m);
+	return ret;
+}
+
+static int answer(struct json_object *job, struct fail *fail)
+{
+	struct credentials *credentials = NULL;
+	struct channel *channel;
+	int fd, ret = credentials_of(job, &credentials, fail);
+
+	if (!ret)
+		ret = connection_take(&fd, fail);
+	if (!ret)
+		ret = channel_accept(fd, credentials, JOB_TIMEOUT_MS, &channel,
+				     fail);
+	if (!ret) {
+		ret = worker_answer(channel, job, fail);
+		channel_close(channel);
+	}
+	credentials_free(credentials);
+	return ret;
+}
+
+/**
+ * worker_main() - take a job from the agent and do it
+ *
+ * A worker outlives its agent: signals of the agent's terminal are not for it.
+ *
+ * Return: the exit status, 0 or 1.
+ */
+int worker_main(void)
+{
+	struct fail fail = { 0 };
+	struct json_object *job;
+	const char *side;
+	int passed, ret;
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	ret = worker_packet(JOB_TIMEOUT_MS, &job, &passed);
+	if (ret < 0) {
+		log_error("worker: the agent gave no job: %s", strerror(-ret));
+		return 1;
+	}
+	if (passed >= 0)
+		close(passed);
+	side = json_text(job, "side");
+	prctl(PR_SET_NAME, side ? side : "worker");
+	ret = side && !strcmp(side, "answer") ? answer(job, &fail)
+					      : migrate(job, &fail);
+	if (ret < 0)
+		log_error("worker: %s", fail.text[0] ? fail.text
+						     : strerror(-ret));
+	json_object_put(job);
+	return ret < 0;
+}

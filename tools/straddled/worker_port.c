@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* worker_port.c - a worker asks its agent and its broker. */
+#include <errno.h>
+#include <json-c/json.h>
+#include <string.h>
+
+#include "sys.h"
+#include "tools/lib/broker_client.h"
+#include "tools/lib/jsonline.h"
+#include "tools/lib/migration_json.h"
+#include "tools/lib/packet.h"
+#include "tools/straddled/port.h"
+#include "tools/straddled/worker_port.h"
+
+static void put_text(struct json_object *object, const char *key,
+		     const char *text)
+{
+	json_object_object_add(object, key, json_object_new_string(text));
+}
+
+static struct json_object *request(const char *verb)
+{
+	struct json_object *object = json_object_new_object();
+
+	put_text(object, "do", verb);
+	return object;
+}
+
+static int reply_error(struct json_object *reply, struct fail *fail)
+{
+	struct json_object *value;
+	const char *text = json_text(reply, "error");
+	int error = -EIO;
+
+	if (json_object_object_get_ex(reply, "ok", &value) &&
+	    json_object_get_boolean(value))
+		return 0;
+	if (json_object_object_get_ex(reply, "errno", &value) &&
+	    json_object_get_int(value) > 0)
+		error = -json_object_get_int(value);
+	return fail_set(fail, error, "%s", text ? text : strerror(-error));
+}
+
+/* One request, one reply; frees @object. @reply is the caller's on success. */
+static int call(struct json_object *object, struct json_object **reply,
+		struct fail *fail)
+{
+	int passed = -1;
+	int ret = packet_send(PORT_RPC_FD, object, -1);
+
+	json_object_put(object);
+	if (!ret)
+		ret = packet_receive(PORT_RPC_FD, reply, &passed);
+	if (passed >= 0)
+		close(passed);
+	if (ret < 0)
+		return fail_set(fail, ret,
+				"the agent of this host does not answer its worker (%s); is straddled still running?",
+				strerror(-ret));
+	return 0;
+}
+
+static int call_simple(struct json_object *object, struct fail *fail)
+{
+	struct json_object *reply;
+	int ret = call(object, &reply, fail);
+
+	if (ret < 0)
+		return ret;
+	ret = reply_error(reply, fail);
+	json_object_put(reply);
+	return ret;
+}
+
+static int port_begin(void *port, const struct journal_row *row,
+		      struct fail *fail)
+{
+	struct worker_port *self = port;
+	struct json_object *object = request("begin");
+	struct json_object *said = json_object_new_object();
+
+	put_text(said, "id", self->id);
+	put_text(said, "side", side_name(row->side));
+	put_text(said, "guest", row->guest);
+	put_text(said, "uuid", row->uuid);
+	put_text(said, "peer", row->peer);
+	put_text(said, "peer_digest", row->peer_digest);
+	json_object_object_add(said, "epoch",
+			       json_object_new_uint64(row->epoch));
+	json_object_object_add(said, "guest_pid",
+			       json_object_new_int64(row->guest_pid));
+	json_object_object_add(object, "row", said);
+	return call_simple(object, fail);
+}
+
+static int port_move(void *port, enum owner_state to, enum owner_state *now,
+		     struct fail *fail)
+{
+	struct json_object *object = request("move");
+	struct json_object *reply;
+	const char *name;
+	int ret;
+
+	(void)port;
+	put_text(object, "to", owner_state_name(to));
+	ret = call(object, &reply, fail);
+	if (ret < 0)
+		return ret;
+	ret = reply_error(reply, fail);
+	name = json_text(reply, "now");
+	if (ret == -ESTALE && name)
+		*now = owner_state_named(name);
+	json_object_put(reply);
+	return ret;
+}
+
+static int port_note(void *port, const char *error, const char *summary,
+		     const char *proof, struct fail *fail)
+{
+	struct json_object *object = request("note");
+
+	(void)port;
+	if (error)
+		put_text(object, "error", error);
+	if (summary)
+		json_object_object_add(object, "summary",
+				       json_tokener_parse(summary));
+	if (proof)
+		put_text(object, "proof", proof);
+	return call_simple(object, fail);
+}
+
+static int port_attach(void *port, pid_t pid, struct uffd_attachment *made,
+		       struct fail *fail)
+{
+	(void)port;
+	return broker_attach(PORT_BROKER_FD, pid, made, fail);
+}
+
+/* More ranges than fit into one request go in several. */
+static int port_zap(void *port, const struct uffd_attachment *attachment,
+		    const struct range *ranges, size_t count,
+		    struct fail *fail)
+{
+	int ret = 0;
+
+	(void)port;
+	(void)attachment;
+	while (count && !ret) {
+		size_t part = count < BROKER_RANGES_MAX ? count
+							: BROKER_RANGES_MAX;
+
+		ret = broker_zap(PORT_BROKER_FD, ranges, part, fail);
+		ranges += part;
+		count -= part;
+	}
+	return ret;
+}
+
+static int port_detach(void *port, struct uffd_attachment *attachment,
+		       struct fail *fail)
+{
+	(void)port;
+	return broker_detach(PORT_BROKER_FD, attachment, fail);
+}
+
+static void port_progress(void *port, const struct progress *progress)
+{
+	struct json_object *object = progress_to_json(progress);
+
+	(void)port;
+	put_text(object, "do", "progress");
+	/* An agent that is gone misses it, and nothing depends on it. */
+	(void)packet_send(PORT_RPC_FD, object, -1);
+	json_object_put(object);
+}
+
+static int port_command_fd(void *port)
+{
+	(void)port;
+	return PORT_COMMAND_FD;
+}
+
+/**
+ * worker_packet() - the next packet that the agent sent
+ * @timeout_ms: how long to wait for it; -1: for ever
+ * @object: receives it, the caller's
+ * @passed: receives the descriptor that came with it, or -1
+ *
+ * Return: 0, -ETIMEDOUT, -EPIPE (the agent is gone) or -errno.
+ */
+int worker_packet(int timeout_ms, struct json_object **object, int *passed)
+{
+	int ret = sys_wait_fd(PORT_COMMAND_FD, POLLIN, timeout_ms);
+
+	*passed = -1;
+	if (!ret)
+		ret = packet_receive(PORT_COMMAND_FD, object, passed);
+	return ret;
+}
+
+static uint16_t number16(struct json_object *object, const char *key)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(object, key, &value))
+		return 0;
+	return (uint16_t)json_object_get_int(value);
+}
+
+static void connection_command(struct worker_port *self,
+			       struct json_object *object, int passed,
+			       struct command_data *data)
+{
+	uint8_t id[MIGRATION_ID_SIZE];
+
+	if (passed < 0 || migration_id_from_text(self->id, id) < 0)
+		return;
+	preamble_init(&data->preamble, number16(object, "role"),
+		      number16(object, "index"), id);
+	data->command = COMMAND_CONNECTION;
+	data->fd = passed;
+}
+
+static void bandwidth_command(struct json_object *object,
+			      struct command_data *data)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(object, "bytes", &value))
+		return;
+	data->command = COMMAND_BANDWIDTH;
+	data->bandwidth = json_object_get_uint64(value);
+}
+
+static int port_command(void *port, struct command_data *data)
+{
+	struct json_object *object;
+	const char *verb;
+	int passed, ret = worker_packet(0, &object, &passed);
+
+	if (ret < 0)
+		return ret == -ETIMEDOUT ? -EAGAIN : ret;
+	verb = json_text(object, "do");
+	data->command = COMMAND_NONE;
+	if (verb && !strcmp(verb, "abort"))
+		data->command = COMMAND_ABORT;
+	else if (verb && !strcmp(verb, "postcopy"))
+		data->command = COMMAND_POSTCOPY;
+	else if (verb && !strcmp(verb, "bandwidth"))
+		bandwidth_command(object, data);
+	else if (verb && !strcmp(verb, "connection"))
+		connection_command(port, object, passed, data);
+	if (passed >= 0 && data->command != COMMAND_CONNECTION)
+		close(passed);
+	json_object_put(object);
+	return 0;
+}
+
+const struct port_ops worker_port_ops = {
+	.begin = port_begin,
+	.move = port_move,
+	.note = port_note,
+	.attach = port_attach,
+	.zap = port_zap,
+	.detach = port_detach,
+	.progress = port_progress,
+	.command_fd = port_command_fd,
+	.command = port_command,
+};
