@@ -91,8 +91,11 @@ show_reasons()
 				count[r] > 1 ? ", ..." : "" }' <<<"$reasons" | sort
 }
 
-[ $# -gt 0 ] || set -- $(printf '%s\n' */*.c | sed 's|/.*||' | sort -u |
-	grep -vx -e lib -e demo)
+if [ $# = 0 ]; then
+	mapfile -t all < <(printf '%s\n' */*.c | sed 's|/.*||' | sort -u |
+		grep -vx -e lib -e demo)
+	set -- "${all[@]}"
+fi
 for name in $(test_names "$@"); do
 	run_program "$name"
 done
