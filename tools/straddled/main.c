@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* main.c - straddled: the agent, or one of its workers. */
+#include <stdlib.h>
+
+#include "agent.h"
+#include "port.h"
+
+int main(int argc, char **argv)
+{
+	struct agent_options options;
+	int status;
+
+	if (options_parse(&options, argc, argv, &status))
+		return status;
+	if (options.worker)
+		return worker_main();
+	return agent_main(&options);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* options.h - what the agent is started with. */
+#ifndef STRADDLE_OPTIONS_H
+#define STRADDLE_OPTIONS_H
+
+#include <stdbool.h>
+
+#define WORKERS_DEFAULT	32
+#define WORKERS_LIMIT	1024
+
+struct agent_options {
+	const char *listen;		/* "ADDR[:PORT]", or NULL: by credentials */
+	const char *state_dir;
+	const char *run_dir;
+	const char *tls;		/* "x509", "psk", "off", or NULL: what is there */
+	const char *pki_dir;		/* or NULL: libvirt's places */
+	const char *psk_file;		/* or NULL */
+	unsigned int workers_max;
+	bool worker;			/* be a worker, not the agent */
+	char control[108];		/* path of the control socket */
+	char definitions[256];		/* directory of persistent definitions */
+};
+
+/* 0: go on with @options; else the caller ends with *@status. */
+int options_parse(struct agent_options *options, int argc, char **argv, int *status);
+
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* port_rpc.c - the agent's answers to what its workers ask; see port.h. */
+#include <json-c/json.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "log.h"
+#include "record.h"
+#include "sys.h"
+#include "tools/lib/jsonline.h"
+#include "tools/lib/packet.h"
+#include "workers.h"
+
+/* Each fills in @answer where it has more to say than yes. */
+struct rpc_verb {
+	const char *name;
+	int (*run)(struct worker *worker, struct json_object *request,
+		   struct json_object *answer, struct fail *fail);
+};
+
+struct clash {
+	const struct journal_row *row;	/* that is to begin */
+	struct fail *fail;
+};
+
+static int row_clash(const struct journal_row *open, void *arg)
+{
+	struct clash *clash = arg;
+	const struct journal_row *row = clash->row;
+
+	if (!strcmp(open->id, row->id) && open->side == row->side)
+		return 0;
+	if (strcmp(open->uuid, row->uuid) &&
+	    (row->side == SIDE_SOURCE || strcmp(open->guest, row->guest)))
+		return 0;
+	return fail_set(clash->fail, -EEXIST, "guest '%s' has another migration on this host "
+			"already: %s %s %s, state %s; it has to end first ('straddle status' "
+			"there)", open->guest, open->id,
+			open->side == SIDE_SOURCE ? "to" : "from", open->peer,
+			owner_state_name(open->state));
+}
+
+static int rpc_begin(struct worker *worker, struct json_object *request,
+		     struct json_object *answer, struct fail *fail)
+{
+	struct journal *journal = worker->agent->journal;
+	struct journal_row row = {
+		.side = worker->side,
+		.state = worker->side == SIDE_SOURCE ? STATE_BEGUN : STATE_PREPARED,
+	};
+	struct clash clash = { .row = &row, .fail = fail };
+	struct json_object *told;
+	int ret;
+
+	(void)answer;
+	if (worker->begun || worker->kind == WORKER_ANSWER)
+		return fail_set(fail, -EINVAL, "migration %s has begun already", worker->id);
+	if (!json_object_object_get_ex(request, "row", &told))
+		return fail_set(fail, -EINVAL, "'begin' without a row");
+	ret = record_from_json(told, &row, fail);
+	if (ret)
+		return ret;
+	memcpy(row.id, worker->id, sizeof(row.id));
+	ret = journal_each_open(journal, row_clash, &clash, fail);
+	if (!ret)
+		ret = journal_begin(journal, &row, fail);
+	if (ret)
+		return ret;
+	worker->begun = true;
+	if (worker->kind != WORKER_SOURCE)
+		worker->agent->unproven_count--;
+	snprintf(worker->guest, sizeof(worker->guest), "%s", row.guest);
+	log_info("migration %s of guest '%s' %s %s begins", worker->id, row.guest,
+		 row.side == SIDE_SOURCE ? "to" : "from", row.peer);
+	return 0;
+}
+
+static int rpc_move(struct worker *worker, struct json_object *request,
+		    struct json_object *answer, struct fail *fail)
+{
+	const char *name = json_text(request, "to");
+	enum owner_state to = name ? owner_state_named(name) : STATE_NONE;
+	enum owner_state now = STATE_NONE;
+	int ret;
+
+	if (to == STATE_NONE)
+		return fail_set(fail, -EINVAL, "'move' to no state");
+	ret = journal_move(worker->agent->journal, worker->id, worker->side, to, &now, fail);
+	if (ret == -ESTALE)
+		json_object_object_add(answer, "now",
+				       json_object_new_string(owner_state_name(now)));
+	else if (!ret)
+		log_info("migration %s of guest '%s': %s", worker->id, worker->guest,
+			 owner_state_name(to));
+	return ret;
+}
+
+/* An object as its text; a string as it is; NULL where there is none. */
+static const char *note_text(struct json_object *request, const char *key)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(request, key, &value) || !value)
+		return NULL;
+	if (json_object_is_type(value, json_type_string))
+		return json_object_get_string(value);
+	return json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN);
+}
+
+static void summary_keep(struct worker *worker, const char *text)
+{
+	struct json_object *summary;
+
+	if (json_parse(text, strlen(text), &summary))
+		return;
+	json_object_put(worker->summary);
+	worker->summary = summary;
+}
+
+static int rpc_note(struct worker *worker, struct json_object *request,
+		    struct json_object *answer, struct fail *fail)
+{
+	const char *error = json_text(request, "error");
+	const char *summary = note_text(request, "summary");
+	const char *proof = note_text(request, "proof");
+
+	(void)answer;
+	if (error && !*worker->error)
+		snprintf(worker->error, sizeof(worker->error), "%s", error);
+	if (summary)
+		summary_keep(worker, summary);
+	/* Before it has begun there is no row: it is for the user only. */
+	if (!worker->begun && worker->kind != WORKER_ANSWER)
+		return 0;
+	return journal_note(worker->agent->journal, worker->id, worker->side, error, summary,
+			    proof, fail);
+}
+
+static const struct rpc_verb rpc_verbs[] = {
+	{ "begin", rpc_begin },
+	{ "move", rpc_move },
+	{ "note", rpc_note },
+};
+
+static void worker_progress(struct worker *worker, struct json_object *progress)
+{
+	json_object_object_del(progress, "do");
+	json_object_object_add(progress, "type", json_object_new_string("progress"));
+	json_object_object_add(progress, "link", uplink_to_json(&worker->uplink));
+	json_object_put(worker->progress);
+	worker->progress = json_object_get(progress);
+	if (worker->news)
+		worker->news(worker->news_arg, progress, false);
+}
+
+static struct json_object *rpc_answer(struct worker *worker, struct json_object *request,
+				      const char *name)
+{
+	struct json_object *answer = json_object_new_object();
+	struct fail fail = { 0 };
+	int ret = -EINVAL;
+	size_t i;
+
+	for (i = 0; i < sizeof(rpc_verbs) / sizeof(rpc_verbs[0]); i++)
+		if (name && !strcmp(rpc_verbs[i].name, name))
+			break;
+	if (i < sizeof(rpc_verbs) / sizeof(rpc_verbs[0]))
+		ret = rpc_verbs[i].run(worker, request, answer, &fail);
+	else
+		fail_set(&fail, ret, "a worker asks for what no agent does");
+	json_object_object_add(answer, "ok", json_object_new_boolean(!ret));
+	if (ret) {
+		json_object_object_add(answer, "errno", json_object_new_int(-ret));
+		json_object_object_add(answer, "error", json_object_new_string(
+					fail.err ? fail.text : strerror(-ret)));
+	}
+	return answer;
+}
+
+/* One request; 0, or -errno when the worker is to be heard no more. */
+static int rpc_serve(struct worker *worker)
+{
+	struct json_object *request, *answer;
+	const char *name;
+	int ret = packet_receive(worker->rpc, &request, NULL);
+
+	if (ret)
+		return ret;
+	name = json_text(request, "do");
+	if (name && !strcmp(name, "progress")) {
+		worker_progress(worker, request);
+	} else {
+		answer = rpc_answer(worker, request, name);
+		ret = packet_send(worker->rpc, answer, -1);
+		json_object_put(answer);
+	}
+	json_object_put(request);
+	/* Who is gone needs no answer, but may have said more before. */
+	return ret == -EPIPE ? 0 : ret;
+}
+
+static void rpc_break_off(struct worker *worker)
+{
+	worker->rpc_source = sd_event_source_disable_unref(worker->rpc_source);
+	close(worker->rpc);
+	worker->rpc = -1;
+}
+
+static int rpc_ready(sd_event_source *source, int fd, uint32_t revents, void *arg)
+{
+	struct worker *worker = arg;
+	int ret = rpc_serve(worker);
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	if (!ret || ret == -EAGAIN)
+		return 0;
+	if (ret != -EPIPE && ret != -ECONNRESET)
+		log_error("worker %d of migration %s: %s on its socket", (int)worker->pid,
+			  worker->id, strerror(-ret));
+	rpc_break_off(worker);
+	return 0;
+}
+
+/**
+ * worker_rpc_start() - begin to hear a worker's requests
+ * @worker: with its socket
+ *
+ * Return: >= 0 or -errno.
+ */
+int worker_rpc_start(struct worker *worker)
+{
+	return sd_event_add_io(worker->agent->event, &worker->rpc_source, worker->rpc, EPOLLIN,
+			       rpc_ready, worker);
+}
+
+/**
+ * worker_rpc_drain() - serve what an ended worker had asked before
+ * @worker: whose process is gone: this comes to an end
+ */
+void worker_rpc_drain(struct worker *worker)
+{
+	while (worker->rpc >= 0 && !rpc_serve(worker))
+		;
+}

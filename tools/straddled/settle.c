@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * settle.c - end at start what an earlier agent left in the middle.
+ *
+ * Only what is safe from this host's journal alone: the source before its
+ * question (ASKED), the dest before its decision (GO). A worker that outlived
+ * its agent can do no harm to this: it lost its agent, so it cannot move its
+ * row, and it moves its row before it acts. All other rows stay as they are.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "settle.h"
+#include "sys.h"
+
+#define ROWS_MAX	1024	/* settled in one start */
+
+static const char reason[] = "the agent was restarted in the middle of it";
+
+struct settle {
+	enum owner_state state;
+	int (*run)(struct agent *agent, const struct journal_row *row, struct fail *fail);
+};
+
+static int row_move(struct agent *agent, const struct journal_row *row, enum owner_state to,
+		    struct fail *fail)
+{
+	return journal_move(agent->journal, row->id, row->side, to, NULL, fail);
+}
+
+/* The very guest of the row, not one that got its name since; or -ENOENT. */
+static int row_guest(struct agent *agent, const struct journal_row *row,
+		     struct guest **guest, struct guest_description *description,
+		     struct fail *fail)
+{
+	int ret = agent->driver->open(&agent->host, row->guest, guest, fail);
+
+	if (ret)
+		return ret;
+	ret = agent->driver->describe(*guest, description, fail);
+	if (!ret && strcmp(description->uuid, row->uuid)) {
+		guest_description_fini(description);
+		ret = -ENOENT;
+	}
+	if (ret)
+		agent->driver->close(*guest);
+	return ret;
+}
+
+/* BEGUN, PERFORMING: the guest never stopped. */
+static int settle_running(struct agent *agent, const struct journal_row *row,
+			  struct fail *fail)
+{
+	return row_move(agent, row, STATE_RESUMED, fail);
+}
+
+/* STOPPING, STOPPED, RESUMING: it is to go on here. */
+static int settle_stopped(struct agent *agent, const struct journal_row *row,
+			  struct fail *fail)
+{
+	struct guest_description description = { .region_count = 0 };
+	struct fail why = { 0 };
+	struct guest *guest;
+	int ret = 0;
+
+	if (row->state != STATE_RESUMING)
+		ret = row_move(agent, row, STATE_RESUMING, fail);
+	if (ret)
+		return ret;
+	ret = row_guest(agent, row, &guest, &description, &why);
+	if (ret && ret != -ENOENT)
+		return fail_set(fail, ret, "%s", why.err ? why.text : strerror(-ret));
+	if (ret) {
+		log_warning("guest '%s' of migration %s is gone: there is nothing to resume",
+			    row->guest, row->id);
+		return row_move(agent, row, STATE_RESUMED, fail);
+	}
+	ret = agent->driver->resume(guest, fail);
+	guest_description_fini(&description);
+	agent->driver->close(guest);
+	return ret ? ret : row_move(agent, row, STATE_RESUMED, fail);
+}
+
+/* PREPARED, LOADED: the promise first, then nothing is left of it. */
+static int settle_incoming(struct agent *agent, const struct journal_row *row,
+			   struct fail *fail)
+{
+	struct guest_description description = { .region_count = 0 };
+	struct fail why = { 0 };
+	struct guest *guest;
+	int ret = row_move(agent, row, STATE_DISCARDED, fail);
+
+	if (ret)
+		return ret;
+	ret = row_guest(agent, row, &guest, &description, &why);
+	if (ret)
+		return ret == -ENOENT ? 0 : fail_set(fail, ret, "%s", why.text);
+	if (description.incoming && !description.running)
+		ret = agent->driver->destroy(guest, fail);
+	guest_description_fini(&description);
+	agent->driver->close(guest);
+	return ret;
+}
+
+static const struct settle settle_table[] = {
+	{ STATE_BEGUN, settle_running },
+	{ STATE_PERFORMING, settle_running },
+	{ STATE_STOPPING, settle_stopped },
+	{ STATE_STOPPED, settle_stopped },
+	{ STATE_RESUMING, settle_stopped },
+	{ STATE_PREPARED, settle_incoming },
+	{ STATE_LOADED, settle_incoming },
+};
+
+static void row_settle(struct agent *agent, const struct journal_row *row)
+{
+	struct fail fail = { 0 };
+	size_t i;
+	int ret;
+
+	for (i = 0; i < sizeof(settle_table) / sizeof(settle_table[0]); i++)
+		if (settle_table[i].state == row->state)
+			break;
+	if (i == sizeof(settle_table) / sizeof(settle_table[0])) {
+		log_warning("migration %s of guest '%s' is open in state %s and has no worker",
+			    row->id, row->guest, owner_state_name(row->state));
+		return;
+	}
+	ret = journal_note(agent->journal, row->id, row->side, reason, NULL, NULL, &fail);
+	if (!ret)
+		ret = settle_table[i].run(agent, row, &fail);
+	if (ret)
+		log_error("migration %s of guest '%s' cannot be ended: %s", row->id, row->guest,
+			  fail.err ? fail.text : strerror(-ret));
+	else
+		log_notice("migration %s of guest '%s' was left in state %s: ended", row->id,
+			   row->guest, owner_state_name(row->state));
+}
+
+struct rows {
+	struct journal_row *table;
+	size_t count;
+};
+
+/* The journal is locked while it is walked: rows are settled afterwards. */
+static int row_keep(const struct journal_row *row, void *arg)
+{
+	struct rows *rows = arg;
+
+	if (rows->count == ROWS_MAX)
+		return 0;
+	rows->table[rows->count] = *row;
+	rows->table[rows->count].summary = NULL;
+	rows->table[rows->count].proof = NULL;
+	rows->count++;
+	return 0;
+}
+
+/**
+ * settle_rows() - end the migrations that only this host has to do with
+ * @agent: of this host, before it hears anybody
+ *
+ * What cannot be ended stays open and is told by status.
+ */
+void settle_rows(struct agent *agent)
+{
+	struct rows rows = { .table = calloc(ROWS_MAX, sizeof(struct journal_row)) };
+	struct fail fail = { 0 };
+	size_t i;
+	int ret;
+
+	if (!rows.table)
+		return;
+	ret = journal_each_open(agent->journal, row_keep, &rows, &fail);
+	if (ret)
+		log_error("%s", fail.text);
+	for (i = 0; i < rows.count; i++)
+		row_settle(agent, &rows.table[i]);
+	free(rows.table);
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* verbs.c - what the control socket does, a row a verb. */
+#include <errno.h>
+#include <json-c/json.h>
+#include <string.h>
+
+#include "control.h"
+#include "guests.h"
+#include "record.h"
+#include "tools/lib/jsonline.h"
+#include "tools/lib/migration_json.h"
+#include "workers.h"
+
+#define HISTORY_DEFAULT	20
+#define HISTORY_MAX	1000
+
+struct verb {
+	const char *name;
+	int (*run)(struct client *client, struct json_object *request, struct fail *fail);
+};
+
+static struct json_object *answer_new(const char *type)
+{
+	struct json_object *answer = json_object_new_object();
+
+	json_object_object_add(answer, "type", json_object_new_string(type));
+	json_object_object_add(answer, "ok", json_object_new_boolean(true));
+	return answer;
+}
+
+static int verb_list(struct client *client, struct json_object *request, struct fail *fail)
+{
+	struct json_object *guests = json_object_new_array(), *answer;
+	int ret = guests_list(client_agent(client), guests, fail);
+
+	(void)request;
+	if (ret) {
+		json_object_put(guests);
+		return ret;
+	}
+	answer = answer_new("list");
+	json_object_object_add(answer, "guests", guests);
+	client_say(client, answer);
+	return 0;
+}
+
+struct open_row {
+	const char *guest;
+	char text[200];		/* "" until one is found */
+};
+
+static int row_of_guest(const struct journal_row *row, void *arg)
+{
+	struct open_row *find = arg;
+
+	if (row->side != SIDE_SOURCE || strcmp(row->guest, find->guest))
+		return 0;
+	snprintf(find->text, sizeof(find->text), "%s to %.80s, state %s, without a worker",
+		 row->id, row->peer, owner_state_name(row->state));
+	return 0;
+}
+
+/* One migration of a guest at a time, also one that waits for recovery. */
+static int guest_is_free(struct agent *agent, const char *guest, struct fail *fail)
+{
+	struct worker *worker = worker_of_guest(agent, guest);
+	struct open_row find = { .guest = guest };
+	int ret;
+
+	if (worker)
+		return fail_set(fail, -EBUSY, "guest '%s' is being migrated already: %s %s %s; "
+				"'straddle status %s' shows how far it is", guest, worker->id,
+				worker->side == SIDE_SOURCE ? "to" : "from", worker->peer, guest);
+	ret = journal_each_open(agent->journal, row_of_guest, &find, fail);
+	if (!ret && *find.text)
+		return fail_set(fail, -EBUSY, "guest '%s' has a migration that has not ended: "
+				"%s; 'straddle status %s' shows it", guest, find.text, guest);
+	return ret;
+}
+
+static int verb_migrate(struct client *client, struct json_object *request,
+			struct fail *fail)
+{
+	struct agent *agent = client_agent(client);
+	struct migration_options options;
+	struct json_object *told, *answer;
+	struct address address;
+	struct worker *worker;
+	int ret;
+
+	if (!json_object_object_get_ex(request, "options", &told) ||
+	    !json_object_is_type(told, json_type_object))
+		return fail_set(fail, -EINVAL, "'migrate' without an object of options");
+	ret = migration_options_from_json(told, &options, fail);
+	if (!ret)
+		ret = migration_options_check(&options, fail);
+	if (!ret)
+		ret = address_parse(options.host, &address, fail);
+	if (!ret)
+		ret = guest_is_free(agent, options.guest, fail);
+	if (!ret)
+		ret = worker_migrate(agent, &options, &worker, fail);
+	if (ret)
+		return ret;
+	answer = answer_new("started");
+	json_object_object_add(answer, "id", json_object_new_string(worker->id));
+	client_watch(client, worker);
+	client_say(client, answer);
+	return 0;
+}
+
+static struct json_object *migration_to_json(const struct worker *worker)
+{
+	struct json_object *object = json_object_new_object(), *state = NULL;
+
+	json_object_object_add(object, "id", json_object_new_string(worker->id));
+	json_object_object_add(object, "guest", json_object_new_string(worker->guest));
+	json_object_object_add(object, "side", json_object_new_string(side_name(worker->side)));
+	json_object_object_add(object, "peer", json_object_new_string(worker->peer));
+	json_object_object_add(object, "worker", json_object_new_int(worker->pid));
+	if (worker->progress)
+		json_object_object_get_ex(worker->progress, "state", &state);
+	json_object_object_add(object, "state", json_object_get(state));
+	json_object_object_add(object, "progress", json_object_get(worker->progress));
+	json_object_object_add(object, "link", uplink_to_json(&worker->uplink));
+	json_object_object_add(object, "problem", worker->uplink.index && !worker->uplink.up ?
+			       json_object_new_string("the link has no carrier") : NULL);
+	return object;
+}
+
+struct status {
+	struct agent *agent;
+	const char *guest;		/* or NULL: all */
+	struct json_object *migrations;
+};
+
+static int row_status(const struct journal_row *row, void *arg)
+{
+	struct status *status = arg;
+	struct json_object *object;
+	char problem[640];
+
+	if (status->guest && strcmp(status->guest, row->guest))
+		return 0;
+	if (worker_find(status->agent, row->id, row->side))
+		return 0;
+	object = record_to_json(row);
+	snprintf(problem, sizeof(problem), "%s",
+		 *row->error ? row->error : "it has no worker of this agent");
+	json_object_object_add(object, "worker", NULL);
+	json_object_object_add(object, "problem", json_object_new_string(problem));
+	json_object_array_add(status->migrations, object);
+	return 0;
+}
+
+static int verb_status(struct client *client, struct json_object *request,
+		       struct fail *fail)
+{
+	struct agent *agent = client_agent(client);
+	struct status status = {
+		.agent = agent,
+		.guest = json_text(request, "guest"),
+		.migrations = json_object_new_array(),
+	};
+	struct json_object *answer;
+	struct worker *worker;
+	int ret;
+
+	for (worker = agent->workers; worker; worker = worker->next)
+		if (*worker->guest && (!status.guest || !strcmp(status.guest, worker->guest)))
+			json_object_array_add(status.migrations, migration_to_json(worker));
+	ret = journal_each_open(agent->journal, row_status, &status, fail);
+	if (!ret && status.guest && !json_object_array_length(status.migrations))
+		ret = fail_set(fail, -ENOENT, "guest '%s' has no migration under way on this "
+			       "host: 'straddle history' shows those that ended", status.guest);
+	if (ret) {
+		json_object_put(status.migrations);
+		return ret;
+	}
+	answer = answer_new("status");
+	json_object_object_add(answer, "security",
+			       json_object_new_string(security_name(agent->choice.security)));
+	json_object_object_add(answer, "migrations", status.migrations);
+	client_say(client, answer);
+	return 0;
+}
+
+/* Pass a word on to the worker of a guest. */
+static int tell_guest(struct client *client, struct json_object *request,
+		      struct json_object *packet, struct fail *fail)
+{
+	const char *guest = json_text(request, "guest"), *verb = json_text(request, "do");
+	struct worker *worker = guest ? worker_of_guest(client_agent(client), guest) : NULL;
+	struct json_object *answer;
+	int ret;
+
+	if (!worker) {
+		json_object_put(packet);
+		return fail_set(fail, -ENOENT, "guest '%s' has no migration under way on this "
+				"host: 'straddle status' lists those that are",
+				guest ? guest : "");
+	}
+	json_object_object_add(packet, "do", json_object_new_string(verb));
+	ret = worker_tell(worker, packet, -1);
+	if (ret)
+		return fail_set(fail, ret, "the worker of migration %s cannot be told: %s",
+				worker->id, strerror(-ret));
+	answer = answer_new(verb);
+	json_object_object_add(answer, "id", json_object_new_string(worker->id));
+	client_say(client, answer);
+	return 0;
+}
+
+static int verb_tell(struct client *client, struct json_object *request, struct fail *fail)
+{
+	return tell_guest(client, request, json_object_new_object(), fail);
+}
+
+static int verb_bandwidth(struct client *client, struct json_object *request,
+			  struct fail *fail)
+{
+	struct json_object *bytes, *packet;
+
+	if (!json_object_object_get_ex(request, "bytes", &bytes) ||
+	    !json_object_is_type(bytes, json_type_int) || json_object_get_int64(bytes) < 0)
+		return fail_set(fail, -EINVAL,
+				"'bandwidth' needs 'bytes' a second, 0 for no limit");
+	packet = json_object_new_object();
+	json_object_object_add(packet, "bytes", json_object_get(bytes));
+	return tell_guest(client, request, packet, fail);
+}
+
+static int row_history(const struct journal_row *row, void *arg)
+{
+	json_object_array_add(arg, record_to_json(row));
+	return 0;
+}
+
+static int verb_history(struct client *client, struct json_object *request,
+			struct fail *fail)
+{
+	struct json_object *answer, *rows, *count;
+	int64_t limit = HISTORY_DEFAULT;
+	int ret;
+
+	if (json_object_object_get_ex(request, "count", &count)) {
+		limit = json_object_get_int64(count);
+		if (!json_object_is_type(count, json_type_int) || limit < 1 ||
+		    limit > HISTORY_MAX)
+			return fail_set(fail, -EINVAL,
+					"'count' of 'history' is to be a number from 1 to %d",
+					HISTORY_MAX);
+	}
+	rows = json_object_new_array();
+	ret = journal_history(client_agent(client)->journal, (unsigned int)limit, row_history,
+			      rows, fail);
+	if (ret) {
+		json_object_put(rows);
+		return ret;
+	}
+	answer = answer_new("history");
+	json_object_object_add(answer, "migrations", rows);
+	client_say(client, answer);
+	return 0;
+}
+
+static const struct verb verbs[] = {
+	{ "list", verb_list },
+	{ "migrate", verb_migrate },
+	{ "status", verb_status },
+	{ "abort", verb_tell },
+	{ "postcopy", verb_tell },
+	{ "bandwidth", verb_bandwidth },
+	{ "history", verb_history },
+};
+
+/**
+ * verb_run() - do what a client asks for, and answer it
+ * @client: who asks
+ * @request: what came
+ */
+void verb_run(struct client *client, struct json_object *request)
+{
+	const char *name = json_text(request, "do");
+	struct fail fail = { 0 };
+	int ret = -EINVAL;
+	size_t i;
+
+	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (name && !strcmp(verbs[i].name, name))
+			break;
+	if (i < sizeof(verbs) / sizeof(verbs[0]))
+		ret = verbs[i].run(client, request, &fail);
+	else
+		fail_set(&fail, ret, "no such verb '%.40s': there are list, migrate, status, "
+			 "abort, postcopy, bandwidth and history", name ? name : "");
+	if (ret)
+		client_say_error(client, ret, fail.err ? fail.text : NULL);
+}
