@@ -426,8 +426,8 @@ int inject_run(pid_t pid, inject_fn *fn, void *arg)
 			try_ns > end_ns ? end_ns : try_ns;
 		ret = session_run(&session);
 		/* The kernel says -EPERM of a thread that is ending, too. */
-		if (ret == -EPERM && threads_choose(pid, tids, 1) == -ESRCH)
-			return -ESRCH;
+		if (ret == -EPERM && threads_ended(pid, tids[i]))
+			ret = -ESRCH;
 		if (session.stopped || (ret != -ETIMEDOUT && ret != -ESRCH))
 			return ret;
 	}

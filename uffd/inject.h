@@ -50,6 +50,7 @@ void inject_scratch_free(struct inject *inject, size_t size, uint64_t addr);
 /* ---- threads.c: whom to stop, and where it can call -------------------- */
 
 int threads_choose(pid_t pid, pid_t *tids, size_t max);
+bool threads_ended(pid_t pid, pid_t tid);
 int threads_find_gate(pid_t pid, uint64_t *gate);
 
 #endif

@@ -100,6 +100,18 @@ int threads_choose(pid_t pid, pid_t *tids, size_t max)
 	return chosen ? (int)chosen : -EBUSY;
 }
 
+/**
+ * threads_ended() - see whether a thread is gone
+ * @pid: its process
+ * @tid: the thread
+ *
+ * Return: whether it ended, or is a zombie.
+ */
+bool threads_ended(pid_t pid, pid_t tid)
+{
+	return thread_rank(pid, tid) == RANK_ENDED;
+}
+
 /* Executable mappings, the surest first: the vdso is in nobody's way. */
 static int mapping_rank(const char *line)
 {
