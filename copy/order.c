@@ -165,38 +165,42 @@ static uint64_t take_near(struct source *source, struct order_cursor *cursor,
 	return 0;
 }
 
-/* The next run of the block this lane is in, then of the next blocks. */
-static uint64_t take_block(struct source *source, struct order_cursor *cursor,
-			   bool hot, uint64_t *first)
+/* The next run of the block that a lane is in. Return: its length, 0: none. */
+static uint64_t take_in_block(struct source *source, struct order_block *block,
+			      bool hot, uint64_t *first)
 {
-	uint64_t *next = hot ? &source->order.hot_block
-			     : &source->order.block;
+	while (block->page < block->end) {
+		uint64_t from = next_unsent(source, block->region, block->page,
+					    block->end, hot);
+		uint64_t count = take_run(source, block->region, from,
+					  block->end);
 
-	for (;;) {
-		if (!cursor->region || cursor->hot != hot) {
-			if (!order_next_block(source->map, next,
-					      &cursor->region, &cursor->page,
-					      &cursor->end)) {
-				cursor->region = NULL;
-				return 0;
-			}
-			cursor->hot = hot;
+		block->page = from + (count ? count : 1);
+		if (count) {
+			*first = from;
+			return count;
 		}
-		while (cursor->page < cursor->end) {
-			uint64_t from = next_unsent(source, cursor->region,
-						    cursor->page, cursor->end,
-						    hot);
-			uint64_t count = take_run(source, cursor->region, from,
-						  cursor->end);
-
-			cursor->page = from + (count ? count : 1);
-			if (count) {
-				*first = from;
-				return count;
-			}
-		}
-		cursor->region = NULL;
 	}
+	block->region = NULL;
+	return 0;
+}
+
+/* The next run of this block, or of the next one that nobody took. */
+static uint64_t take_block(struct source *source, struct order_block *block,
+			   uint64_t *next, bool hot, uint64_t *first)
+{
+	while (!block->over) {
+		uint64_t count = 0;
+
+		if (block->region)
+			count = take_in_block(source, block, hot, first);
+		if (count)
+			return count;
+		block->over = !order_next_block(source->map, next,
+						&block->region, &block->page,
+						&block->end);
+	}
+	return 0;
 }
 
 /**
@@ -221,9 +225,13 @@ bool order_next(struct source *source, struct order_cursor *cursor,
 		if (*count)
 			return true;
 	}
-	*count = take_block(source, cursor, true, first);
-	if (!*count)
-		*count = take_block(source, cursor, false, first);
-	*region = cursor->region;
+	*count = take_block(source, &cursor->hot, &source->order.hot_block,
+			    true, first);
+	*region = cursor->hot.region;
+	if (*count)
+		return true;
+	*count = take_block(source, &cursor->rest, &source->order.block, false,
+			    first);
+	*region = cursor->rest.region;
 	return *count;
 }

@@ -29,6 +29,13 @@ struct order {
 	uint64_t block;			/* atomic; the same for the rest */
 };
 
+/* A block that one lane walks. */
+struct order_block {
+	struct region *region;		/* NULL: none at the moment */
+	uint64_t page, end;		/* what is left of it */
+	bool over;			/* all blocks are taken */
+};
+
 /* Where one push lane is. */
 struct order_cursor {
 	struct {
@@ -37,9 +44,8 @@ struct order_cursor {
 		uint64_t ahead, behind;	/* next to try in each direction */
 	} pivot;
 	uint64_t seen;			/* pivots that it has taken up */
-	struct region *region;		/* of the block it is in, or NULL */
-	uint64_t page, end;		/* what is left of that block */
-	bool hot;			/* that block is walked for hot pages */
+	struct order_block hot;		/* walked for hot pages only */
+	struct order_block rest;
 };
 
 void order_reset(struct order *order);
