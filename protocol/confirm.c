@@ -113,6 +113,7 @@ int confirm_source(struct migration *m)
 		ret = -EBADMSG;
 	}
 	answer_free(complete);
+	m->progress.missing_pages = 0;
 	if (!ret)
 		ret = tear_down(m);
 	if (!ret)
