@@ -80,3 +80,26 @@ struct digest digest_zero_run(const struct region *region, uint64_t first,
 	return (struct digest){ count * ZERO_LOW + sum * STEP_LOW,
 				count * ZERO_HIGH + sum * STEP_HIGH };
 }
+
+/**
+ * digest_run() - sum of the digests of neighbouring pages
+ * @region: whose pages they are
+ * @first: number of the first
+ * @count: how many
+ * @bytes: of all of them, or NULL: they are zero
+ *
+ * Return: the sum.
+ */
+struct digest digest_run(const struct region *region, uint64_t first,
+			 uint64_t count, const uint8_t *bytes)
+{
+	struct digest sum = { 0, 0 };
+	uint64_t page;
+
+	if (!bytes)
+		return digest_zero_run(region, first, count);
+	for (page = 0; page < count; page++)
+		digest_add(&sum, digest_page(region, first + page,
+				bytes + (page << region->page_shift)));
+	return sum;
+}

@@ -39,6 +39,8 @@ struct digest digest_page(const struct region *region, uint64_t page,
 			  const void *bytes);
 struct digest digest_zero_run(const struct region *region, uint64_t first,
 			      uint64_t count);
+struct digest digest_run(const struct region *region, uint64_t first,
+			 uint64_t count, const uint8_t *bytes);
 
 /* Pages that are there for good, with the sum of their digests. */
 struct proof {

@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* kind_private.c - memory that only the guest's process has. */
 #include <errno.h>
+#include <string.h>
 #include <sys/uio.h>
 
 #include "copy/kind.h"
 #include "sys.h"
 
-static int private_read(const struct region *region, uint64_t first,
-			uint64_t count, void *buf)
+static int read_there(const struct region *region, struct range range,
+		      void *buf)
 {
-	uint64_t size = count << region->page_shift;
 	uint64_t done = 0;
 
-	while (done < size) {
-		struct iovec to = { (char *)buf + done, size - done };
-		struct iovec from = {
-			(void *)(page_address(region, first) + done),
-			size - done };
+	while (done < range.len) {
+		struct iovec to = { (char *)buf + done, range.len - done };
+		struct iovec from = { (void *)(range.start + done),
+				      range.len - done };
 		ssize_t got = sys_retry(process_vm_readv(region->pid, &to, 1,
 							 &from, 1, 0));
 		if (got <= 0)
@@ -24,6 +23,37 @@ static int private_read(const struct region *region, uint64_t first,
 		done += (uint64_t)got;
 	}
 	return 0;
+}
+
+/* A read that skips what is not there. */
+struct sparse_read {
+	const struct region *region;
+	uint64_t start;
+	uint8_t *buf;
+};
+
+static int read_run(struct range range, void *arg)
+{
+	const struct sparse_read *sparse = arg;
+
+	return read_there(sparse->region, range,
+			  sparse->buf + (range.start - sparse->start));
+}
+
+/*
+ * At the dest a page that is not there must not be touched: the fault would
+ * be ours to serve.
+ */
+static int private_read(const struct region *region, uint64_t first,
+			uint64_t count, void *buf)
+{
+	struct range range = page_range(region, first, count);
+	struct sparse_read sparse = { region, range.start, buf };
+
+	if (region->uffd < 0)
+		return read_there(region, range, buf);
+	memset(buf, 0, range.len);
+	return uffd_populated(region->pagemap, range, read_run, &sparse);
 }
 
 static int private_write(const struct region *region, uint64_t first,
@@ -100,7 +130,6 @@ static int private_overwrite(const struct region *region, uint64_t first,
 }
 
 /* Only what is there needs zeroes; the rest reads as zero already. */
-
 static int zero_range(struct range range, void *arg)
 {
 	static const uint8_t zeroes[RUN_SIZE] __attribute__((aligned(64)));

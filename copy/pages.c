@@ -88,22 +88,14 @@ unsigned int page_want(struct pages *pages, uint64_t page)
 	return page_or(pages, page, PAGE_WAITING);
 }
 
-/**
- * page_count() - take the right to add a page's digest to the proof
- * @pages: of its region
- * @page: its number; present
- *
- * Return: true for one caller, once.
- */
-bool page_count(struct pages *pages, uint64_t page)
+/* Pages of @word whose bits under @mask are @value, as their low bits. */
+static uint64_t matching(uint64_t word, unsigned int mask, unsigned int value)
 {
-	return !(page_or(pages, page, PAGE_COUNTED) & PAGE_COUNTED);
-}
+	uint64_t differ = (word ^ EVERY_PAGE * value) & (EVERY_PAGE * mask);
 
-/* Pages of @word that are MISSING, as their low bits. */
-static uint64_t missing_in(uint64_t word)
-{
-	return ~(word | word >> 1) & EVERY_PAGE;
+	differ |= differ >> 2;
+	differ |= differ >> 1;
+	return ~differ & EVERY_PAGE;
 }
 
 /* Neighbours of @wanted from @first's place on, up to the first gap. */
@@ -118,9 +110,9 @@ static uint64_t leading(uint64_t found, uint64_t wanted, uint64_t first)
 	return (uint64_t)__builtin_ctzll(gap) / PAGE_BITS;
 }
 
-/* As many pages of one word as are MISSING from @first on. */
-static uint64_t claim_in_word(struct pages *pages, uint64_t first,
-			      uint64_t end)
+/* Set @bit in those pages of one word, from @first on, that have no @mask. */
+static uint64_t take_in_word(struct pages *pages, uint64_t first, uint64_t end,
+			     unsigned int mask, unsigned int bit)
 {
 	uint64_t *at = page_word(pages, first);
 	uint64_t word = __atomic_load_n(at, __ATOMIC_RELAXED);
@@ -128,13 +120,29 @@ static uint64_t claim_in_word(struct pages *pages, uint64_t first,
 	uint64_t count;
 
 	do {
-		count = leading(missing_in(word) & wanted, wanted, first);
+		count = leading(matching(word, mask, 0) & wanted, wanted,
+				first);
 		if (!count)
 			return 0;
 	} while (!__atomic_compare_exchange_n(at, &word,
-			word | word_pages(first, first + count) * PAGE_CLAIMED,
+			word | word_pages(first, first + count) * bit,
 			false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
 	return count;
+}
+
+static uint64_t take(struct pages *pages, uint64_t first, uint64_t count,
+		     unsigned int mask, unsigned int bit)
+{
+	uint64_t at = first, end = first + count;
+
+	while (at < end) {
+		uint64_t stop = clip(next_word(at), end);
+
+		at += take_in_word(pages, at, stop, mask, bit);
+		if (at < stop)
+			break;
+	}
+	return at - first;
 }
 
 /**
@@ -150,17 +158,21 @@ static uint64_t claim_in_word(struct pages *pages, uint64_t first,
  */
 uint64_t pages_claim(struct pages *pages, uint64_t first, uint64_t count)
 {
-	uint64_t at = first, end = first + count;
+	return take(pages, first, count, PAGE_STATE, PAGE_CLAIMED);
+}
 
-	while (at < end) {
-		uint64_t stop = clip(next_word(at), end);
-		uint64_t got = claim_in_word(pages, at, stop);
-
-		at += got;
-		if (at < stop)
-			break;
-	}
-	return at - first;
+/**
+ * pages_count() - take the right to add neighbouring digests to the proof
+ * @pages: of their region
+ * @first: the first of them; all present
+ * @count: how many at the most
+ *
+ * Return: how many, from @first on, are the caller's to add; 0 when somebody
+ * has counted @first already.
+ */
+uint64_t pages_count(struct pages *pages, uint64_t first, uint64_t count)
+{
+	return take(pages, first, count, PAGE_COUNTED, PAGE_COUNTED);
 }
 
 /**
@@ -219,16 +231,6 @@ void pages_unclaim(struct pages *pages, uint64_t first, uint64_t count)
 		__atomic_fetch_and(page_word(pages, at),
 			~(word_pages(at, clip(next_word(at), end)) *
 			  PAGE_CLAIMED), __ATOMIC_ACQ_REL);
-}
-
-/* Pages of @word whose bits under @mask are @value, as their low bits. */
-static uint64_t matching(uint64_t word, unsigned int mask, unsigned int value)
-{
-	uint64_t differ = (word ^ EVERY_PAGE * value) & (EVERY_PAGE * mask);
-
-	differ |= differ >> 2;
-	differ |= differ >> 1;
-	return ~differ & EVERY_PAGE;
 }
 
 /**

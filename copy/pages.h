@@ -39,9 +39,9 @@ uint64_t pages_words(uint64_t count);
 
 unsigned int page_state(const struct pages *pages, uint64_t page);
 unsigned int page_want(struct pages *pages, uint64_t page);
-bool page_count(struct pages *pages, uint64_t page);
 
 uint64_t pages_claim(struct pages *pages, uint64_t first, uint64_t count);
+uint64_t pages_count(struct pages *pages, uint64_t first, uint64_t count);
 uint64_t pages_unclaimable(const struct pages *pages, uint64_t first,
 			   uint64_t count);
 bool pages_present(struct pages *pages, uint64_t first, uint64_t count);

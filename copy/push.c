@@ -19,20 +19,6 @@ static uint64_t alike(const struct frame *run, const uint8_t *bytes,
 	return next - page;
 }
 
-static struct digest digest_run(const struct frame *part, const uint8_t *bytes)
-{
-	uint64_t size = page_size(part->region);
-	struct digest sum = { 0, 0 };
-	uint64_t page;
-
-	if (part->type == FRAME_ZERO)
-		return digest_zero_run(part->region, part->first, part->count);
-	for (page = 0; page < part->count; page++)
-		digest_add(&sum, digest_page(part->region, part->first + page,
-					     bytes + page * size));
-	return sum;
-}
-
 static void count_part(struct source *source, const struct frame *part)
 {
 	if (part->type == FRAME_ZERO) {
@@ -67,7 +53,8 @@ int run_send(struct source_lane *self, const struct frame *run,
 		part.first = run->first + done;
 		part.count = alike(run, bytes, done, &zero);
 		part.type = zero ? FRAME_ZERO : FRAME_DATA;
-		part.digest = digest_run(&part, bytes + done * size);
+		part.digest = digest_run(part.region, part.first, part.count,
+					 zero ? NULL : bytes + done * size);
 		/* Before it leaves: the dest may complete at once. */
 		if (proof)
 			proof_add(proof, part.count, part.digest);

@@ -32,6 +32,8 @@ static int serve_page(struct source_lane *self, struct frame *want,
 			       repeated ? NULL : &state->proof);
 	stat_add(&source->stats.fault_bytes,
 		 self->lane->bytes_sent - before);
+	if (!repeated && source_proven(source))
+		source_signal(source);	/* this was the last page */
 	return ret;
 }
 

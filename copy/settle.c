@@ -8,11 +8,11 @@
  * COUNTED adds the digest, so that each page is added once.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 
 #include "copy/dest.h"
 #include "copy/kind.h"
+#include "copy/walk.h"
 
 static void counted(struct dest *dest, struct region *region, uint64_t pages,
 		    struct digest sum)
@@ -22,26 +22,24 @@ static void counted(struct dest *dest, struct region *region, uint64_t pages,
 		dest_signal(dest);
 }
 
-/* Count pages whose bytes were read; a hole is all zeroes. */
+/* Count what nobody else has counted; without @bytes the pages are zero. */
 static void count_run(struct dest *dest, struct region *region, uint64_t first,
 		      uint64_t count, const uint8_t *bytes)
 {
-	uint64_t page, size = page_size(region), pages = 0;
-	struct digest sum = { 0, 0 };
+	struct pages *pages = &dest->pages[region->id];
+	uint64_t at = first, end = first + count;
 
-	for (page = first; page < first + count; page++) {
-		struct digest one = bytes
-			? digest_page(region, page,
-				      bytes + (page - first) * size)
-			: digest_zero_run(region, page, 1);
+	while (at < end) {
+		uint64_t won = pages_count(pages, at, end - at);
+		const uint8_t *from = bytes
+			? bytes + ((at - first) << region->page_shift) : NULL;
 
-		if (!page_count(&dest->pages[region->id], page))
-			continue;
-		digest_add(&sum, one);
-		pages++;
+		if (won)
+			counted(dest, region, won,
+				digest_run(region, at, won, from));
+		at = won ? at + won
+			 : pages_next(pages, at, end, PAGE_COUNTED, 0, true);
 	}
-	if (pages)
-		counted(dest, region, pages, sum);
 }
 
 /**
@@ -67,74 +65,32 @@ int settle_page(struct dest *dest, struct region *region, uint64_t page,
 	return 0;
 }
 
-/* One region being swept; what lies between populated runs is zero. */
-struct settle {
-	struct dest *dest;
-	struct region *region;
-	uint64_t page;		/* all before it are settled */
-	uint8_t *buffer;	/* one run */
-};
-
-/* The next run of kept, uncounted pages. Return: its length, 0: none. */
-static uint64_t next_kept(struct settle *settle, uint64_t end,
-			  uint64_t *first)
+static uint64_t next_kept(void *arg, const struct region *region,
+			  uint64_t from, uint64_t end, uint64_t *first)
 {
-	struct pages *pages = &settle->dest->pages[settle->region->id];
+	struct dest *dest = arg;
+	struct pages *pages = &dest->pages[region->id];
 	unsigned int mask = PAGE_STATE | PAGE_COUNTED;
 
-	*first = pages_next(pages, settle->page, end, mask, PAGE_PRESENT,
-			    true);
+	*first = pages_next(pages, from, end, mask, PAGE_PRESENT, true);
 	return pages_next(pages, *first, end, mask, PAGE_PRESENT, false) -
 	       *first;
 }
 
-static void settle_hole(struct settle *settle, uint64_t end)
+static int settle_run(void *arg, struct region *region, uint64_t first,
+		      uint64_t count, const uint8_t *bytes)
 {
-	uint64_t first, count;
+	struct dest *dest = arg;
+	int ret;
 
-	while ((count = next_kept(settle, end, &first))) {
-		count_run(settle->dest, settle->region, first, count, NULL);
-		settle->page = first + count;
-	}
-	settle->page = end;
-}
-
-static int settle_run(struct settle *settle, uint64_t first, uint64_t count)
-{
-	struct region *region = settle->region;
-	int ret = region->kind->read(region, first, count, settle->buffer);
-
-	if (ret < 0)
-		return ret;
-	count_run(settle->dest, region, first, count, settle->buffer);
+	if (__atomic_load_n(&dest->stopping, __ATOMIC_RELAXED))
+		return -ECANCELED;
+	count_run(dest, region, first, count, bytes);
+	if (!bytes)
+		return 0;
 	ret = region->kind->release(region, first, count);
 	/* A hole within the run needs no mapping. */
 	return ret == -ENOENT ? 0 : ret;
-}
-
-static int settle_data(struct range range, void *arg)
-{
-	struct settle *settle = arg;
-	struct region *region = settle->region;
-	uint64_t at = (range.start - region->address) >> region->page_shift;
-	uint64_t end = at + (range.len >> region->page_shift);
-	uint64_t first, count;
-
-	settle_hole(settle, at);
-	while ((count = next_kept(settle, end, &first))) {
-		int ret;
-
-		if (__atomic_load_n(&settle->dest->stopping, __ATOMIC_RELAXED))
-			return -ECANCELED;
-		if (count > run_pages(region))
-			count = run_pages(region);
-		ret = settle_run(settle, first, count);
-		if (ret < 0)
-			return ret;
-		settle->page = first + count;
-	}
-	settle->page = end;
-	return 0;
 }
 
 /**
@@ -145,22 +101,13 @@ static int settle_data(struct range range, void *arg)
  */
 int settle_kept(struct dest *dest)
 {
-	struct settle settle = { .dest = dest };
-	unsigned int i;
-	int ret = 0;
+	struct walk walk = {
+		.map = dest->map,
+		.next = next_kept,
+		.run = settle_run,
+		.arg = dest,
+	};
 
 	setpriority(PRIO_PROCESS, 0, 5);
-	settle.buffer = aligned_alloc(4096, frame_payload_max(dest->map));
-	if (!settle.buffer)
-		return -ENOMEM;
-	for (i = 0; i < dest->map->count && !ret; i++) {
-		settle.region = &dest->map->regions[i];
-		settle.page = 0;
-		ret = settle.region->kind->populated(settle.region, 0,
-				settle.region->pages, settle_data, &settle);
-		if (!ret)
-			settle_hole(&settle, settle.region->pages);
-	}
-	free(settle.buffer);
-	return ret;
+	return walk_pages(&walk);
 }

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* walk.c - go once over the pages of a guest, leaping over the empty ones. */
+#include "copy/walk.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "copy/frame.h"
+#include "copy/kind.h"
+
+/* One region being walked. */
+struct step {
+	const struct walk *walk;
+	struct region *region;
+	uint64_t page;		/* all before it are done */
+	uint8_t *buffer;	/* one run */
+};
+
+static int walk_hole(struct step *step, uint64_t end)
+{
+	const struct walk *walk = step->walk;
+	uint64_t first, count;
+
+	while ((count = walk->next(walk->arg, step->region, step->page, end,
+				   &first))) {
+		int ret = walk->run(walk->arg, step->region, first, count,
+				    NULL);
+
+		if (ret)
+			return ret;
+		step->page = first + count;
+	}
+	step->page = end;
+	return 0;
+}
+
+static int walk_data(struct step *step, uint64_t end)
+{
+	const struct walk *walk = step->walk;
+	struct region *region = step->region;
+	uint64_t first, count;
+
+	while ((count = walk->next(walk->arg, region, step->page, end,
+				   &first))) {
+		int ret;
+
+		if (count > run_pages(region))
+			count = run_pages(region);
+		ret = region->kind->read(region, first, count, step->buffer);
+		if (!ret)
+			ret = walk->run(walk->arg, region, first, count,
+					step->buffer);
+		if (ret)
+			return ret;
+		step->page = first + count;
+	}
+	step->page = end;
+	return 0;
+}
+
+/* What is populated up to here; what lies before it is a hole. */
+static int walk_populated(struct range range, void *arg)
+{
+	struct step *step = arg;
+	const struct region *region = step->region;
+	uint64_t start = range.start - region->address;
+	uint64_t last = start + range.len - 1;
+	int ret = 0;
+
+	if (start >> region->page_shift > step->page)
+		ret = walk_hole(step, start >> region->page_shift);
+	if (!ret)
+		ret = walk_data(step, (last >> region->page_shift) + 1);
+	return ret;
+}
+
+/**
+ * walk_pages() - hand out every wanted page of all regions, in order
+ * @walk: what is wanted, and what for
+ *
+ * Return: 0, what @walk's run returned, -ENOMEM, or -errno of the memory.
+ */
+int walk_pages(const struct walk *walk)
+{
+	struct step step = { .walk = walk };
+	unsigned int i;
+	int ret = 0;
+
+	step.buffer = aligned_alloc(4096, frame_payload_max(walk->map));
+	if (!step.buffer)
+		return -ENOMEM;
+	for (i = 0; i < walk->map->count && !ret; i++) {
+		step.region = &walk->map->regions[i];
+		step.page = 0;
+		ret = step.region->kind->populated(step.region, 0,
+				step.region->pages, walk_populated, &step);
+		if (!ret)
+			ret = walk_hole(&step, step.region->pages);
+	}
+	free(step.buffer);
+	return ret;
+}
