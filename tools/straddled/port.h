@@ -12,7 +12,9 @@
  *                    has this UUID, or this name on the dest side
  *     {"do":"move","to":"ASKED"}       compare-and-set in the journal; when
  *                    it loses: errno ESTALE and "now":"DISCARDED"
- *     {"do":"note","error":S,"summary":{...},"proof":S}  each one optional
+ *     {"do":"note","error":S,"summary":{...},"proof":S}  each one optional;
+ *                    summary: struct progress at the end, as JSON. Before
+ *                    begin it is kept for the user only, not journalled
  *     {"do":"progress",...}            struct progress as JSON; NO answer
  *   PORT_COMMAND_FD  the agent tells, the worker does not answer
  *     {"do":"job",...}                 first packet: see struct job

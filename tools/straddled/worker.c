@@ -98,15 +98,16 @@ static void conclude(struct migration *m, int ret)
 	struct fail ignored = { 0 };
 	struct json_object *summary;
 
-	m->progress.total_ns = now_ns() - m->began_ns;
+	if (m->began_ns)
+		m->progress.total_ns = now_ns() - m->began_ns;
 	summary = progress_to_json(&m->progress);
-	if (m->state != STATE_NONE)
-		m->port_ops->note(m->port, ret < 0 ? m->fail.text : NULL,
+	/* Before it has a row, too: the agent tells the user. */
+	if (m->port_ops)
+		m->port_ops->note(m->port, ret >= 0 ? NULL : m->fail.err ?
+				  m->fail.text : strerror(-ret),
 				  json_object_to_json_string(summary), NULL,
 				  &ignored);
 	json_object_put(summary);
-	if (ret < 0)
-		log_error("%s", m->fail.text);
 }
 
 static int migrate(struct json_object *job, struct fail *fail)
@@ -119,13 +120,12 @@ static int migrate(struct json_object *job, struct fail *fail)
 		ret = credentials_of(job, &m->credentials, &m->fail);
 	if (!ret && m->side == SIDE_DEST)
 		ret = control_accept(m);
-	if (!ret) {
+	if (!ret)
 		ret = migration_run(m);
-		conclude(m, ret);
-	}
 	if (m) {
 		struct credentials *credentials = m->credentials;
 
+		conclude(m, ret);
 		*fail = m->fail;
 		migration_fini(m);
 		credentials_free(credentials);

@@ -308,8 +308,7 @@ static struct json_object *result_new(const struct worker *worker,
 				owner_state_name(row->state)) : NULL);
 	json_object_object_add(result, "error", *worker->error ?
 			       json_object_new_string(worker->error) : NULL);
-	json_object_object_add(result, "summary", json_object_get(
-				worker->summary ? worker->summary : worker->progress));
+	json_object_object_add(result, "summary", json_object_get(worker->summary));
 	return result;
 }
 
@@ -324,7 +323,7 @@ static void worker_report(struct worker *worker, const siginfo_t *info,
 	if (worker->news)
 		worker->news(worker->news_arg, result, true);
 	json_object_put(result);
-	if (*worker->error)
+	if (*worker->error && (worker->begun || worker->kind == WORKER_SOURCE))
 		log_notice("migration %s of guest '%s': %s", worker->id, worker->guest,
 			   worker->error);
 	else
