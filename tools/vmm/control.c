@@ -19,6 +19,7 @@
 #include "tools/vmm/verbs.h"
 
 #define CLIENTS_MAX	64
+#define POLLED_MS	20	/* between looks at what nobody pokes for */
 #define QUIT_NS		500000000ull	/* for vCPUs to stop, at the end */
 
 enum { POLL_LISTEN, POLL_CHANGED, POLL_SIGNAL, POLL_TIMER, POLL_CLIENTS };
@@ -271,19 +272,25 @@ static int fill_polls(const struct control *control, const struct vmm *vmm,
 	return POLL_CLIENTS + CLIENTS_MAX;
 }
 
-static int serve_once(struct control *control, struct vmm *vmm,
-		      int timeout_ms)
+static int poll_timeout(const struct control *control)
+{
+	for (int i = 0; i < CLIENTS_MAX; i++)
+		if (control->clients[i].waits && control->verbs[i]->polled)
+			return POLLED_MS;
+	return -1;
+}
+
+static int serve_once(struct control *control, struct vmm *vmm)
 {
 	struct pollfd polls[POLL_CLIENTS + CLIENTS_MAX];
 	int count = fill_polls(control, vmm, polls);
-	int ret = sys_retry(poll(polls, (nfds_t)count, timeout_ms));
+	int ret = sys_retry(poll(polls, (nfds_t)count,
+				 poll_timeout(control)));
 
 	if (ret < 0)
 		return ret;
-	if (polls[POLL_CHANGED].revents) {
-		drain(vmm->machine->changed);
-		serve_waiting(control, vmm);
-	}
+	drain(vmm->machine->changed);
+	serve_waiting(control, vmm);
 	if (polls[POLL_TIMER].revents) {
 		drain(control->timer);
 		take_rate(vmm);
@@ -339,7 +346,7 @@ int control_serve(struct control *control, struct vmm *vmm,
 		  struct fail *fail)
 {
 	while (!vmm->quit) {
-		int ret = serve_once(control, vmm, -1);
+		int ret = serve_once(control, vmm);
 
 		if (ret)
 			return fail_set(fail, ret, "cannot serve requests: %s",

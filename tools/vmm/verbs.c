@@ -335,6 +335,36 @@ static int verb_walk(struct vmm *vmm, struct request *request,
 	return ret ? ret : VERB_WAITS;
 }
 
+static bool wait_done(struct vmm *vmm, struct answer *answer)
+{
+	struct report total;
+
+	if (machine_failure(vmm->machine, &answer->fail))
+		return true;
+	machine_report(vmm->machine, &total);
+	if (total.ticks < answer->ticks || total.bad < answer->bad)
+		return false;
+	put_number(answer->root, "ticks", total.ticks);
+	put_number(answer->root, "bad", total.bad);
+	return true;
+}
+
+static int verb_wait(struct vmm *vmm, struct request *request,
+		     struct answer *answer)
+{
+	struct json_object *member = NULL;
+
+	if (json_object_object_get_ex(request->root, "ticks", &member) &&
+	    get_number(member, &answer->ticks))
+		return fail_set(&answer->fail, -EINVAL,
+				"\"ticks\" must be a number");
+	if (json_object_object_get_ex(request->root, "bad", &member) &&
+	    get_number(member, &answer->bad))
+		return fail_set(&answer->fail, -EINVAL,
+				"\"bad\" must be a number");
+	return wait_done(vmm, answer) ? 0 : VERB_WAITS;
+}
+
 static int verb_console(struct vmm *vmm, struct request *request,
 			struct answer *answer)
 {
@@ -439,22 +469,23 @@ static int verb_quit(struct vmm *vmm, struct request *request,
 }
 
 static const struct verb verbs[] = {
-	{ "describe", verb_describe, NULL },
-	{ "memory", verb_memory, NULL },
-	{ "pause", verb_pause, stop_done },
-	{ "resume", verb_resume, NULL },
-	{ "save", verb_save, NULL },
-	{ "load", verb_load, NULL },
-	{ "set", verb_set, NULL },
-	{ "define", verb_define, NULL },
-	{ "undefine", verb_undefine, NULL },
-	{ "stats", verb_stats, NULL },
-	{ "walk", verb_walk, walk_done },
-	{ "console", verb_console, NULL },
-	{ "userfaultfd", verb_userfaultfd, NULL },
-	{ "userfaultfd-close", verb_userfaultfd_close, NULL },
-	{ "discard", verb_discard, NULL },
-	{ "quit", verb_quit, quit_done },
+	{ "describe", verb_describe, NULL, false },
+	{ "memory", verb_memory, NULL, false },
+	{ "pause", verb_pause, stop_done, false },
+	{ "resume", verb_resume, NULL, false },
+	{ "save", verb_save, NULL, false },
+	{ "load", verb_load, NULL, false },
+	{ "set", verb_set, NULL, false },
+	{ "define", verb_define, NULL, false },
+	{ "undefine", verb_undefine, NULL, false },
+	{ "stats", verb_stats, NULL, false },
+	{ "walk", verb_walk, walk_done, false },
+	{ "wait", verb_wait, wait_done, true },
+	{ "console", verb_console, NULL, false },
+	{ "userfaultfd", verb_userfaultfd, NULL, false },
+	{ "userfaultfd-close", verb_userfaultfd_close, NULL, false },
+	{ "discard", verb_discard, NULL, false },
+	{ "quit", verb_quit, quit_done, false },
 };
 
 static const struct verb *verb_find(struct json_object *root,

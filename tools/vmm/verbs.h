@@ -13,6 +13,7 @@
 struct answer {
 	struct json_object *root;	/* fields of a success; owned */
 	int fd;				/* goes with it, owned; -1: none */
+	uint64_t ticks, bad;		/* what a wait waits for */
 	struct fail fail;		/* err set: it failed */
 };
 
@@ -28,6 +29,7 @@ struct verb {
 		   struct answer *answer);
 	/* After VERB_WAITS: is it done now? Then the answer is filled. */
 	bool (*done)(struct vmm *vmm, struct answer *answer);
+	bool polled;		/* done() comes true without a poke */
 };
 
 #define VERB_WAITS	1
