@@ -99,8 +99,8 @@ static int row_move(struct journal *journal, const char *id, enum side side,
 	/* The peer has no say, or has had it, in RESUMED, TORN_DOWN and DONE. */
 	snprintf(sql, sizeof(sql), "UPDATE migration SET state = '%s', ended_ns = ?3,"
 		 " acknowledged = %d WHERE id = ?1 AND side = ?2 AND state IN (%s)",
-		 rule->name, rule->ended && rule->state != STATE_DISCARDED && rule->state != STATE_DIED,
-		 from);
+		 rule->name, rule->ended && rule->state != STATE_DISCARDED &&
+		 rule->state != STATE_DIED, from);
 	statement = journal_prepare(journal, sql, doing, &ret, fail);
 	if (!statement)
 		return ret;

@@ -151,7 +151,8 @@ static int dir_make(const char *dir, struct fail *fail)
 /* SQLite gives its side files the mode of this one. */
 static int file_make(const char *path, struct fail *fail)
 {
-	__cleanup_fd int fd = sys_ret(open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+	__cleanup_fd int fd = sys_ret(open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+					    0600));
 	int ret;
 
 	if (fd < 0)

@@ -123,11 +123,11 @@ static int explain_certificate(gnutls_session_t session, const char *name,
 			 "use the same CA on both hosts (GnuTLS: %s)",
 			 name, credentials->ca, said);
 	else if (status & GNUTLS_CERT_EXPIRED)
-		fail_set(fail, -EKEYEXPIRED, "the certificate of %s expired on %s: renew it there, "
-			 "or set the clock (GnuTLS: %s)", name, until, said);
+		fail_set(fail, -EKEYEXPIRED, "the certificate of %s expired on %s: renew it "
+			 "there, or set the clock (GnuTLS: %s)", name, until, said);
 	else if (status & GNUTLS_CERT_NOT_ACTIVATED)
-		fail_set(fail, -EKEYREJECTED, "the certificate of %s is not valid before %s: compare "
-			 "the clocks of both hosts (GnuTLS: %s)", name, from, said);
+		fail_set(fail, -EKEYREJECTED, "the certificate of %s is not valid before %s: "
+			 "compare the clocks of both hosts (GnuTLS: %s)", name, from, said);
 	else if (status & GNUTLS_CERT_UNEXPECTED_OWNER)
 		fail_set(fail, -EKEYREJECTED, "the certificate of %s does not name it, but [%s]: use "
 			 "such a name, or issue the certificate anew with that subjectAltName "
