@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* summary.c - the block of numbers at the end of a migration. */
+#include <inttypes.h>
+
+#include "plain.h"
+#include "summary.h"
+
+#define PAGE_SIZE	4096
+
+static void bytes_print(const char *what, uint64_t bytes)
+{
+	char words[QUANTITY_MAX];
+
+	printf("  %-15s %s\n", what, bytes_words(bytes, words));
+}
+
+static void time_print(const char *what, uint64_t ns)
+{
+	char words[QUANTITY_MAX];
+
+	printf("  %-15s %s\n", what, time_words(ns, words));
+}
+
+static void pages_print(const char *what, uint64_t pages)
+{
+	char words[QUANTITY_MAX];
+
+	printf("  %-15s %" PRIu64 " pages (%s)\n", what, pages,
+	       bytes_words(pages * PAGE_SIZE, words));
+}
+
+static void faults_print(const struct progress *summary)
+{
+	char p50[QUANTITY_MAX], p99[QUANTITY_MAX];
+
+	printf("  %-15s %" PRIu64 "\n", "faults", summary->faults);
+	printf("  %-15s %" PRIu64, "network faults", summary->network_faults);
+	if (summary->network_faults)
+		printf(" (p50 %s, p99 %s)", time_words(summary->fault_p50_ns, p50),
+		       time_words(summary->fault_p99_ns, p99));
+	putchar('\n');
+}
+
+/**
+ * summary_print() - print the numbers of a migration that has ended
+ * @summary: progress at its end
+ */
+void summary_print(const struct progress *summary)
+{
+	time_print("total", summary->total_ns);
+	time_print("downtime", summary->downtime_ns);
+	printf("  %-15s %" PRIu32 "%s\n", "rounds", summary->round,
+	       summary->postcopy ? ", then post-copy" : "");
+	bytes_print("memory", summary->memory_bytes);
+	bytes_print("pre-copy", summary->round_bytes);
+	bytes_print("push", summary->push_bytes);
+	bytes_print("fault replies", summary->fault_bytes);
+	pages_print("zero pages", summary->zero_pages);
+	faults_print(summary);
+	pages_print("sent twice", summary->repeated_pages);
+}
