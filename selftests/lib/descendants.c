@@ -96,10 +96,13 @@ static int reap_ended(void)
 void descendants_kill(void)
 {
 	while (reap_ended()) {
-		if (!kill_children()) {
+		int killed = kill_children();
+
+		if (!killed) {
 			printf("# children are left that /proc does not show\n");
 			return;
 		}
-		sys_retry(waitpid(-1, NULL, 0));
+		while (killed--)
+			sys_retry(waitpid(-1, NULL, 0));
 	}
 }

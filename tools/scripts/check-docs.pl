@@ -18,6 +18,14 @@ my %PROGRAMS = (	# folder below tools/ => man page
 	bench		=> 'straddle-bench.1',
 );
 
+# A row of struct option, and the name in it.
+my $OPTION_ROW = qr/\{\s*(?:\.name\s*=\s*)?"([a-z][a-z0-9-]+)",\s*
+	(?:\.has_arg\s*=\s*)?(?:no|required|optional)_argument/x;
+# What looks like a file of this project: folder/name.ending
+my $PROJECT_FILE = qr{(?<![\w/.\$-])(
+	(?:uffd|copy|protocol|tools|selftests|Documentation)/
+	[\w./-]+\.(?:[chS]|sh|pl|mk|rst|proto|[18]))\b}x;
+
 my $found = 0;
 
 sub report
@@ -44,8 +52,7 @@ sub options_of
 	for my $file (glob("tools/$folder/*.c")) {
 		my $text = content($file);
 
-		$options{$1} = 1 while $text =~
-			/\{\s*(?:\.name\s*=\s*)?"([a-z][a-z0-9-]+)",\s*(?:\.has_arg\s*=\s*)?(?:no|required|optional)_argument/g;
+		$options{$1} = 1 while $text =~ /$OPTION_ROW/g;
 	}
 	return \%options;
 }
@@ -78,14 +85,13 @@ sub check_man_page
 	report($path, $warnings) if $warnings;
 }
 
-# Paths that look like files of this project: folder/name.ending
 sub check_paths
 {
 	my ($file) = @_;
 	my $text = content($file);
 	my %seen;
 
-	while ($text =~ m{(?<![\w/.\$-])((?:uffd|copy|protocol|tools|selftests|Documentation)/[\w./-]+\.(?:[chS]|sh|pl|mk|rst|proto|[18]))\b}g) {
+	while ($text =~ /$PROJECT_FILE/g) {
 		report($file, "there is no $1") unless $seen{$1}++ || -f $1;
 	}
 }
