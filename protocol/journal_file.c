@@ -142,8 +142,8 @@ static int dir_make(const char *dir, struct fail *fail)
 	if (!S_ISDIR(st.st_mode))
 		return fail_set(fail, -ENOTDIR, "the state directory %s is no directory", dir);
 	if (st.st_mode & 0077 || st.st_uid != geteuid())
-		return fail_set(fail, -EPERM, "the state directory %s is open to others (mode %04o, "
-				"owner %u): 'chmod 0700 %s', or choose another --state-dir",
+		return fail_set(fail, -EPERM, "the state directory %s is open to others (mode "
+				"%04o, owner %u): 'chmod 0700 %s', or choose another --state-dir",
 				dir, st.st_mode & 07777, st.st_uid, dir);
 	return 0;
 }

@@ -129,8 +129,8 @@ static int explain_certificate(gnutls_session_t session, const char *name,
 		fail_set(fail, -EKEYREJECTED, "the certificate of %s is not valid before %s: "
 			 "compare the clocks of both hosts (GnuTLS: %s)", name, from, said);
 	else if (status & GNUTLS_CERT_UNEXPECTED_OWNER)
-		fail_set(fail, -EKEYREJECTED, "the certificate of %s does not name it, but [%s]: use "
-			 "such a name, or issue the certificate anew with that subjectAltName "
+		fail_set(fail, -EKEYREJECTED, "the certificate of %s does not name it, but [%s]: "
+			 "use such a name, or issue the certificate anew with that subjectAltName "
 			 "(GnuTLS: %s)", name, names, said);
 	else
 		fail_set(fail, -EKEYREJECTED, "the certificate of %s cannot be trusted: issue it "
