@@ -29,7 +29,7 @@ static int host_folders(struct host *host, const char *top, struct fail *fail)
 		 host->dir);
 	snprintf(host->pki_dir, sizeof(host->pki_dir), "%s/pki", host->dir);
 	for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
-		int ret = sys_ret(mkdir(folders[i], 0755));
+		int ret = sys_ret(mkdir(folders[i], 0700));
 
 		if (ret)
 			return fail_set(fail, ret, "cannot make %s: %s",

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * demo.c - a guest that never converges crosses to another host.
+ *
+ * Two hosts (network namespaces) and a link of 1 Gbit/s between them, two
+ * agents with certificates of their own, one guest that dirties memory faster
+ * than the link carries it. Pre-copy alone is tried first and given up; then
+ * the same guest crosses with post-copy, runs on, and checks its memory.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+
+#include "selftests/lib/descendants.h"
+#include "selftests/lib/pair.h"
+#include "selftests/lib/process.h"
+#include "sys.h"
+
+#define GUEST		"busy"
+#define FOLLOW_MS	100
+#define MIGRATE_TRIES	600		/* FOLLOW_MS apart */
+#define GIVE_UP_ROUND	4		/* of pre-copy alone */
+#define TEXT_MAX	16384
+#define MIB		1048576.0
+
+static const struct net_rate gigabit = {
+	.rate = 1000000000,
+	.burst = 256u << 10,
+	.latency_us = 20000,
+};
+
+/* 384 MiB written at 80,000 pages a second: 312 MiB/s against 119. */
+static const char *const guest_options[] = {
+	"--engine", "threads", "--vcpus", "2", "--memory", "512M",
+	"--workload", "hot", "--working-set", "384M", "--rate", "80000", NULL,
+};
+
+struct demo {
+	struct pair *pair;
+	struct guest_stats before, after;
+	uint64_t downtime_ns, total_ns, network_faults, faults;
+	uint64_t link_rate, dirty_rate;
+	bool postcopy;
+	int owners;
+};
+
+static void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static void say(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vprintf(fmt, args);
+	va_end(args);
+	fflush(stdout);
+}
+
+/* What was added to a log since @shown, indented. */
+static void show_more(const struct host *host, const char *log, size_t *shown)
+{
+	static char text[TEXT_MAX];
+	char *line, *end;
+
+	if (host_log(host, log, text, sizeof(text)) < 0)
+		return;
+	for (line = text + *shown; (end = strchr(line, '\n')); line = end + 1)
+		say("    %.*s\n", (int)(end - line), line);
+	*shown = (size_t)(line - text);
+}
+
+/* The summary of the newest migration of the host, or NULL. */
+static struct json_object *newest(struct json_object *history)
+{
+	struct json_object *list, *summary;
+
+	if (!json_object_object_get_ex(history, "migrations", &list) ||
+	    !json_object_array_length(list) ||
+	    !json_object_object_get_ex(json_object_array_get_idx(list, 0),
+				       "summary", &summary))
+		return NULL;
+	return summary;
+}
+
+static uint64_t number(struct json_object *object, const char *key)
+{
+	struct json_object *value;
+
+	return json_object_object_get_ex(object, key, &value)
+		? json_object_get_uint64(value) : 0;
+}
+
+static int history_read(struct demo *demo, struct fail *fail)
+{
+	static const char *const argv[] = { "--json", "history", "1", NULL };
+	static char text[TEXT_MAX];
+	struct json_object *history, *summary;
+	int ret = pair_straddle(demo->pair, &demo->pair->hosts->source, argv,
+				text, sizeof(text));
+
+	history = ret ? NULL : json_tokener_parse(text);
+	summary = history ? newest(history) : NULL;
+	if (!summary) {
+		json_object_put(history);
+		return fail_set(fail, -EIO, "no history of the migration: %s",
+				text);
+	}
+	demo->downtime_ns = number(summary, "downtime_ns");
+	demo->total_ns = number(summary, "total_ns");
+	demo->faults = number(summary, "faults");
+	demo->network_faults = number(summary, "network_faults");
+	demo->link_rate = number(summary, "link_rate");
+	demo->dirty_rate = number(summary, "dirty_rate");
+	demo->postcopy = number(summary, "postcopy");
+	json_object_put(history);
+	return 0;
+}
+
+static uint64_t round_now(struct demo *demo)
+{
+	const char *const argv[] = { "--json", "status", GUEST, NULL };
+	static char text[TEXT_MAX];
+	const char *found;
+
+	if (pair_straddle(demo->pair, &demo->pair->hosts->source, argv, text,
+			  sizeof(text)))
+		return 0;
+	found = strstr(text, "\"round\":");
+	return found ? strtoull(found + strlen("\"round\":"), NULL, 10) : 0;
+}
+
+static int abort_it(struct demo *demo)
+{
+	static const char *const argv[] = { "abort", GUEST, NULL };
+
+	say("  giving up: straddle abort " GUEST "\n");
+	return pair_straddle(demo->pair, &demo->pair->hosts->source, argv,
+			     NULL, 0);
+}
+
+/* Run straddle migrate and show what it says. Return: its exit status. */
+static int migrate(struct demo *demo, const char *log, bool postcopy,
+		   struct fail *fail)
+{
+	const struct host *source = &demo->pair->hosts->source;
+	const char *argv[] = { "migrate", GUEST,
+		demo->pair->hosts->dest.address, "--live", "--verbose",
+		postcopy ? "--postcopy" : NULL, NULL };
+	size_t shown = 0;
+	bool aborted = false;
+	int i, ret = -ETIMEDOUT;
+	pid_t pid;
+
+	say("\n  straddle migrate " GUEST " %s --live --verbose%s\n",
+	    argv[2], postcopy ? " --postcopy" : "");
+	pid = pair_straddle_start(demo->pair, source, argv, log, fail);
+	if (pid < 0)
+		return pid;
+	for (i = 0; i < MIGRATE_TRIES && ret == -ETIMEDOUT; i++) {
+		ret = process_wait(pid, FOLLOW_MS);
+		show_more(source, log, &shown);
+		if (!postcopy && !aborted &&
+		    round_now(demo) >= GIVE_UP_ROUND) {
+			abort_it(demo);
+			aborted = true;
+		}
+	}
+	if (ret == -ETIMEDOUT)
+		return fail_set(fail, ret, "straddle migrate did not end");
+	return ret;
+}
+
+static int prepare(struct demo *demo, struct fail *fail)
+{
+	int ret;
+
+	say("Two hosts, a link of 1 Gbit/s, mutual TLS, one guest\n");
+	ret = pair_create(&demo->pair, PAIR_X509, &gigabit, fail);
+	if (ret < 0)
+		return ret;
+	ret = pair_start_guest(demo->pair, GUEST, guest_options, fail);
+	if (ret < 0)
+		return ret;
+	say("  guest '" GUEST "': 512 MiB, 2 vCPUs, writes 80000 pages a second at random in 384 MiB\n");
+	/* Long enough that every page of the working set was written. */
+	return guest_run_on(&demo->pair->hosts->source, GUEST, 400000, fail);
+}
+
+static int precopy_alone(struct demo *demo, struct fail *fail)
+{
+	int ret;
+
+	say("\n1. Pre-copy alone\n");
+	ret = migrate(demo, "precopy.log", false, fail);
+	if (ret < 0)
+		return ret;
+	if (!ret)
+		return fail_set(fail, -EIO, "pre-copy alone got it across: the guest is not busy enough");
+	ret = history_read(demo, fail);
+	if (ret < 0)
+		return ret;
+	say("  the guest dirties %.0f MiB/s, the link carries %.0f MiB/s: it runs on at the source\n",
+	    (double)demo->dirty_rate / MIB, (double)demo->link_rate / MIB);
+	return guest_run_on(&demo->pair->hosts->source, GUEST, 40000, fail);
+}
+
+static int with_postcopy(struct demo *demo, struct fail *fail)
+{
+	int ret = guest_stats_get(&demo->pair->hosts->source, GUEST,
+				  &demo->before, fail);
+
+	if (ret < 0)
+		return ret;
+	say("\n2. The same guest, with post-copy\n");
+	ret = migrate(demo, "postcopy.log", true, fail);
+	if (ret < 0)
+		return ret;
+	if (ret)
+		return fail_set(fail, -EIO, "straddle migrate --postcopy failed");
+	return history_read(demo, fail);
+}
+
+static int run_on(struct demo *demo, struct fail *fail)
+{
+	const struct host *dest = &demo->pair->hosts->dest;
+	int ret;
+
+	say("\n3. At the dest: the guest runs on, then checks all of its memory\n");
+	ret = guest_run_on(dest, GUEST, 240000, fail);
+	if (!ret)
+		ret = guest_walk(dest, GUEST, &demo->after, fail);
+	demo->owners = witness_owners(demo->pair);
+	return ret;
+}
+
+static void table(const struct demo *demo)
+{
+	say("\n  %-28s %16s %16s\n", "", "before (source)", "after (dest)");
+	say("  %-28s %16" PRIu64 " %16" PRIu64 "\n", "pages written, in all",
+	    demo->before.ticks, demo->after.ticks);
+	say("  %-28s %16" PRIu64 " %16" PRIu64 "\n", "found wrong while running",
+	    demo->before.bad, demo->after.bad);
+	say("  %-28s %16s %16" PRIu64 "\n", "pages walked", "-",
+	    demo->after.walked);
+	say("  %-28s %16s %16" PRIu64 "\n", "of these wrong", "-",
+	    demo->after.walk_bad);
+	say("  %-28s %16s %16d\n", "owners at the worst moment", "-",
+	    demo->owners);
+	say("  %-28s %16s %16s\n\n", "still at the source", "yes",
+	    guest_exists(&demo->pair->hosts->source, GUEST) ? "yes" : "no");
+}
+
+static int verdict(const struct demo *demo, struct fail *fail)
+{
+	uint64_t bad = demo->after.bad + demo->after.walk_bad;
+
+	if (!demo->postcopy)
+		return fail_set(fail, -EIO, "it did not switch to post-copy");
+	if (bad || !demo->after.walked)
+		return fail_set(fail, -EIO, "%" PRIu64 " pages are wrong", bad);
+	if (demo->owners != 1)
+		return fail_set(fail, -EIO, "%d copies ran at once",
+				demo->owners);
+	if (guest_exists(&demo->pair->hosts->source, GUEST))
+		return fail_set(fail, -EIO, "the source was not torn down");
+	say("demo: ok mode=post-copy bad=%" PRIu64
+	    " owners=%d downtime_ms=%.1f total_ms=%.0f network_faults=%" PRIu64
+	    "\n", bad, demo->owners, (double)demo->downtime_ns / 1e6,
+	    (double)demo->total_ns / 1e6, demo->network_faults);
+	return 0;
+}
+
+static int demo_run(struct demo *demo, struct fail *fail)
+{
+	int ret = prepare(demo, fail);
+
+	if (!ret)
+		ret = precopy_alone(demo, fail);
+	if (!ret)
+		ret = with_postcopy(demo, fail);
+	if (!ret)
+		ret = run_on(demo, fail);
+	if (!ret)
+		table(demo);
+	if (!ret)
+		ret = verdict(demo, fail);
+	return ret;
+}
+
+static void interrupted(int sig)
+{
+	(void)sig;
+}
+
+int main(void)
+{
+	struct sigaction action = { .sa_handler = interrupted };
+	struct demo demo = { .pair = NULL };
+	struct fail fail = { 0 };
+	int ret;
+
+	/* What we started dies of an interrupt; the clean-up comes all the same. */
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	ret = demo_run(&demo, &fail);
+	pair_destroy(demo.pair);
+	descendants_kill();
+	if (ret < 0)
+		printf("demo: FAILED %s\n",
+		       fail.text[0] ? fail.text : strerror(-ret));
+	return ret < 0;
+}
