@@ -99,7 +99,6 @@ static void ends_init(struct ends *ends)
 {
 	memset(ends, 0, sizeof(*ends));
 	ends->tracker.pagemap = -1;
-	ends->here.pid = ends->there.pid = -1;
 	ends->generation = 1;
 }
 
