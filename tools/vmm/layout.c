@@ -8,7 +8,7 @@
 #include "tools/vmm/definition.h"
 #include "tools/vmm/guest/abi.h"
 
-#define PAGE_PRESENT_WRITABLE	0x03ull
+#define PAGE_RIGHTS		0x07ull	/* present, writable, user */
 #define PAGE_TOUCHED		0x60ull	/* accessed, dirty: the CPU need not */
 #define PAGE_LARGE		0x80ull
 #define LARGE_PAGE		(2ull << 20)
@@ -74,7 +74,7 @@ static void fill_page_tables(const struct layout *layout, uint8_t *memory)
 	uint64_t directories = divided_up(layout->memory, 1ull << 30);
 	uint64_t *directory = pdpt + upper * PER_TABLE;
 	uint64_t at = layout->page_tables + GUEST_PAGE_SIZE;
-	uint64_t flags = PAGE_PRESENT_WRITABLE | PAGE_TOUCHED;
+	uint64_t flags = PAGE_RIGHTS | PAGE_TOUCHED;
 
 	for (uint64_t i = 0; i < upper; i++, at += GUEST_PAGE_SIZE)
 		pml4[i] = at | flags;

@@ -114,12 +114,16 @@ static void hold_rate(struct vcpu *vcpu, uint64_t rate, uint64_t visits)
 		wait_until(vcpu, vcpu->due_ns);
 }
 
-static void adapt_batch(struct vcpu *vcpu, uint64_t took_ns, uint64_t rate)
+static void adapt_batch(struct vcpu *vcpu, uint64_t took_ns)
 {
 	if (took_ns < BATCH_SHORT && vcpu->batch < BATCH_MAX)
 		vcpu->batch *= 2;
 	else if (took_ns > BATCH_LONG && vcpu->batch > 1)
 		vcpu->batch /= 2;
+}
+
+static void limit_batch(struct vcpu *vcpu, uint64_t rate)
+{
 	if (rate && vcpu->batch > rate / BATCHES_A_SECOND)
 		vcpu->batch = rate / BATCHES_A_SECOND;
 	if (!vcpu->batch)
@@ -181,7 +185,8 @@ struct guest_order pace_report(struct vcpu *vcpu, const struct report *report)
 	if (!vcpu->ordered_ns)
 		visits = 0;	/* first report here: the past is not ours */
 	else
-		adapt_batch(vcpu, now_ns() - vcpu->ordered_ns, rate);
+		adapt_batch(vcpu, now_ns() - vcpu->ordered_ns);
+	limit_batch(vcpu, rate);
 	vcpu->seen_ticks = report->ticks;
 	note_report(vcpu, report);
 	hold_rate(vcpu, rate, visits);

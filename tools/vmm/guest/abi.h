@@ -68,7 +68,7 @@ enum guest_place {
 
 struct guest_wrong {
 	uint64_t page;
-	uint64_t expected;	/* sequence, or sum */
+	uint64_t expected;	/* first word, or sum */
 	uint64_t found;
 	uint64_t place;		/* enum guest_place */
 };
@@ -81,7 +81,7 @@ struct guest_vcpu {
 	uint64_t pages;
 	uint64_t working_set;	/* pages from the start of the slice */
 	uint64_t rng;
-	uint64_t position;	/* of the sequential workload */
+	uint64_t position;	/* in the working set, of the last visit */
 	uint64_t ticks;		/* visits */
 	uint64_t bad;		/* pages found wrong by visits and walks */
 	uint64_t sequence_sum;	/* of its slice's sequences, modulo 2^32 */
@@ -94,11 +94,12 @@ struct guest_vcpu {
 	struct guest_wrong wrong[GUEST_WRONG_MAX];
 };
 
-/* Word positions of the check values within a page of 512 words. */
-#define GUEST_WORD_NUMBER	0
-#define GUEST_WORD_SEQUENCE	1
-#define GUEST_WORD_CHECK	2
-#define GUEST_WORD_MIDDLE	256
+/*
+ * A visited page carries three words of its 512; a page that was never
+ * visited has zeroes there.
+ */
+#define GUEST_WORD_START	0	/* number << 32 | sequence */
+#define GUEST_WORD_MIDDLE	256	/* check values of that word */
 #define GUEST_WORD_END		511
 
 /* What the VMM answers to a report; comes back in rax and rdx. */

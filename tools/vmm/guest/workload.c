@@ -8,10 +8,11 @@
  * memory between two reports, so the threads engine may leave workload_run()
  * and enter it again, on another host too.
  */
+#include <stdbool.h>
+
 #include "tools/vmm/guest/abi.h"
 
-#define CHECK_PAGE	0x9e3779b97f4a7c15ull
-#define CHECK_SEQUENCE	0xc2b2ae3d27d4eb4full
+#define CHECK_FACTOR	0x9e3779b97f4a7c15ull
 #define CHECK_MIDDLE	0x165667b19e3779f9ull
 
 struct guest {
@@ -21,9 +22,16 @@ struct guest {
 	uint32_t *table;
 };
 
-static inline uint64_t check_value(uint64_t page, uint64_t sequence)
+/* The first word of a page, as it was written last; never visited: 0. */
+static inline uint64_t start_value(uint64_t page, uint32_t sequence)
 {
-	return page * CHECK_PAGE + sequence * CHECK_SEQUENCE;
+	return sequence ? page << 32 | sequence : 0;
+}
+
+/* What the other two words are made of. */
+static inline uint64_t check_value(uint64_t start)
+{
+	return start * CHECK_FACTOR;
 }
 
 static inline uint64_t *page_words(const struct guest *guest, uint64_t page)
@@ -31,20 +39,15 @@ static inline uint64_t *page_words(const struct guest *guest, uint64_t page)
 	return (uint64_t *)(guest->base + (page << GUEST_PAGE_SHIFT));
 }
 
-/* All bits that differ from what was written there last; never visited: 0. */
-static inline uint64_t page_differs(const uint64_t *words, uint64_t page,
-				    uint64_t sequence)
+/* All bits that differ from what was written there last. */
+static inline uint64_t page_differs(const uint64_t *words, uint64_t start)
 {
-	uint64_t check;
+	uint64_t check = check_value(start);
 
-	if (!sequence)
-		return words[GUEST_WORD_NUMBER] | words[GUEST_WORD_SEQUENCE] |
-		       words[GUEST_WORD_CHECK] | words[GUEST_WORD_MIDDLE] |
+	if (!start)
+		return words[GUEST_WORD_START] | words[GUEST_WORD_MIDDLE] |
 		       words[GUEST_WORD_END];
-	check = check_value(page, sequence);
-	return (words[GUEST_WORD_NUMBER] ^ page) |
-	       (words[GUEST_WORD_SEQUENCE] ^ sequence) |
-	       (words[GUEST_WORD_CHECK] ^ check) |
+	return (words[GUEST_WORD_START] ^ start) |
 	       (words[GUEST_WORD_MIDDLE] ^ check ^ CHECK_MIDDLE) |
 	       (words[GUEST_WORD_END] ^ ~check);
 }
@@ -67,94 +70,117 @@ static void wrong_note(struct guest_vcpu *vcpu, uint64_t page,
 }
 
 static void page_wrong(const struct guest *guest, uint64_t page,
-		       uint64_t sequence)
+		       uint32_t sequence)
 {
 	const uint64_t *words = page_words(guest, page);
-	uint64_t check = sequence ? check_value(page, sequence) : 0;
+	uint64_t start = start_value(page, sequence);
+	uint64_t middle = start ? check_value(start) ^ CHECK_MIDDLE : 0;
 	enum guest_place place = PLACE_END;
 
-	if (words[GUEST_WORD_NUMBER] != (sequence ? page : 0) ||
-	    words[GUEST_WORD_SEQUENCE] != sequence ||
-	    words[GUEST_WORD_CHECK] != check)
+	if (words[GUEST_WORD_START] != start)
 		place = PLACE_START;
-	else if (words[GUEST_WORD_MIDDLE] !=
-		 (sequence ? check ^ CHECK_MIDDLE : 0))
+	else if (words[GUEST_WORD_MIDDLE] != middle)
 		place = PLACE_MIDDLE;
-	wrong_note(guest->vcpu, page, sequence, words[GUEST_WORD_SEQUENCE],
-		   place);
+	wrong_note(guest->vcpu, page, start, words[GUEST_WORD_START], place);
 }
 
-static inline void page_write(const struct guest *guest, uint64_t page,
-			      uint32_t old)
+static inline uint64_t random_next(uint64_t *state)
 {
-	uint64_t *words = page_words(guest, page);
-	uint32_t sequence = old + 1 ? old + 1 : 1;
-	uint64_t check = check_value(page, sequence);
-
-	guest->vcpu->sequence_sum += sequence - old;
-	guest->table[page] = sequence;
-	words[GUEST_WORD_NUMBER] = page;
-	words[GUEST_WORD_SEQUENCE] = sequence;
-	words[GUEST_WORD_CHECK] = check;
-	words[GUEST_WORD_MIDDLE] = check ^ CHECK_MIDDLE;
-	words[GUEST_WORD_END] = ~check;
-}
-
-static inline uint64_t random_next(struct guest_vcpu *vcpu)
-{
-	uint64_t x = vcpu->rng;
+	uint64_t x = *state;
 
 	x ^= x << 13;
 	x ^= x >> 7;
 	x ^= x << 17;
-	vcpu->rng = x;
+	*state = x;
 	return x * 0x2545f4914f6cdd1dull;
 }
 
-/* A page of the working set as the workload likes them. */
-static inline uint64_t page_pick(struct guest_vcpu *vcpu, uint32_t workload,
-				 uint64_t number)
+/* A place in the working set, for a random number. */
+static inline uint64_t place_of(uint64_t number, uint64_t working_set,
+				enum guest_workload workload)
 {
 	uint64_t part = number >> 32;
 
-	if (workload == WORKLOAD_SEQUENTIAL) {
-		uint64_t position = vcpu->position;
-
-		vcpu->position = position + 1 < vcpu->working_set ?
-				 position + 1 : 0;
-		return vcpu->first + position;
-	}
 	if (workload == WORKLOAD_ZIPF) {
 		part = part * (number & 0xffffffff) >> 32;
 		part = part * part >> 32;
 	}
-	return vcpu->first + (part * vcpu->working_set >> 32);
+	return part * working_set >> 32;
 }
 
-static inline void page_visit(const struct guest *guest, uint32_t workload)
+/* Check a page, and write it unless @keep. Return: what that adds up to. */
+static inline uint32_t page_visit(const struct guest *guest, uint64_t page,
+				  bool keep)
 {
-	uint64_t number = random_next(guest->vcpu);
-	uint64_t page = page_pick(guest->vcpu, workload, number);
-	uint32_t sequence = guest->table[page];
+	uint32_t old = guest->table[page];
+	uint32_t sequence = old + 1 ? old + 1 : 1;
+	uint64_t *words = page_words(guest, page);
+	uint64_t start, check;
 
-	if (__builtin_expect(page_differs(page_words(guest, page), page,
-					  sequence) != 0, 0))
-		page_wrong(guest, page, sequence);
-	if (workload != WORKLOAD_RANDOM || (number & 1))
-		page_write(guest, page, sequence);
-	guest->vcpu->ticks++;
+	if (__builtin_expect(page_differs(words, start_value(page, old)) != 0,
+			     0))
+		page_wrong(guest, page, old);
+	if (keep)
+		return 0;
+	start = start_value(page, sequence);
+	check = check_value(start);
+	guest->table[page] = sequence;
+	words[GUEST_WORD_START] = start;
+	words[GUEST_WORD_MIDDLE] = check ^ CHECK_MIDDLE;
+	words[GUEST_WORD_END] = ~check;
+	return sequence - old;
+}
+
+/*
+ * Inlined once for each workload. State lives in registers for the length
+ * of a batch: where KVM emulates, a memory access is what costs.
+ */
+static inline __attribute__((always_inline))
+void visit_batch(const struct guest *guest, uint64_t batch,
+		 enum guest_workload workload)
+{
+	struct guest_vcpu *vcpu = guest->vcpu;
+	uint64_t rng = vcpu->rng, position = vcpu->position;
+	uint64_t first = vcpu->first, working_set = vcpu->working_set;
+	uint64_t sum = vcpu->sequence_sum;
+
+	vcpu->ticks += batch;
+	while (batch--) {
+		uint64_t number = 0;
+
+		if (workload == WORKLOAD_SEQUENTIAL) {
+			if (++position >= working_set)
+				position = 0;
+		} else {
+			number = random_next(&rng);
+			position = place_of(number, working_set, workload);
+		}
+		sum += page_visit(guest, first + position,
+				  workload == WORKLOAD_RANDOM && (number & 1));
+	}
+	vcpu->rng = rng;
+	vcpu->position = position;
+	vcpu->sequence_sum = sum;
 }
 
 static void visit_some(const struct guest *guest, uint64_t batch)
 {
-	uint32_t workload = guest->config->workload;
-
-	if (workload == WORKLOAD_IDLE) {
-		guest->vcpu->ticks++;
-		return;
+	switch (guest->config->workload) {
+	case WORKLOAD_HOT:
+		visit_batch(guest, batch, WORKLOAD_HOT);
+		break;
+	case WORKLOAD_RANDOM:
+		visit_batch(guest, batch, WORKLOAD_RANDOM);
+		break;
+	case WORKLOAD_SEQUENTIAL:
+		visit_batch(guest, batch, WORKLOAD_SEQUENTIAL);
+		break;
+	case WORKLOAD_ZIPF:
+		visit_batch(guest, batch, WORKLOAD_ZIPF);
+		break;
+	default:
+		guest->vcpu->ticks++;	/* idle: a sign of life */
 	}
-	while (batch--)
-		page_visit(guest, workload);
 }
 
 static void walk_begin(struct guest_vcpu *vcpu, uint64_t walk)
@@ -194,7 +220,8 @@ static void walk_some(const struct guest *guest, uint64_t batch)
 		uint32_t sequence = guest->table[page];
 
 		vcpu->walk_sum += sequence;
-		if (!page_differs(page_words(guest, page), page, sequence))
+		if (!page_differs(page_words(guest, page),
+				  start_value(page, sequence)))
 			continue;
 		page_wrong(guest, page, sequence);
 		vcpu->walk_bad++;
