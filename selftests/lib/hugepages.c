@@ -45,7 +45,8 @@ int hugepages_add(long pages)
 		return (int)before;
 	len = snprintf(text, sizeof(text), "%ld", before + pages);
 	ret = sys_pwrite_all(fd, text, (size_t)len, 0);
-	if (ret || pool_read(fd) == before + pages)
+	/* What is in use still is given back when its user is gone. */
+	if (ret || pages < 0 || pool_read(fd) == before + pages)
 		return ret;
 	len = snprintf(text, sizeof(text), "%ld", before);
 	sys_pwrite_all(fd, text, (size_t)len, 0);
