@@ -179,6 +179,37 @@ int uffd_written(struct uffd_tracker *tracker, struct range range,
 	return scan_range(&scan, range);
 }
 
+/* Runs of pages that are in one of some categories. */
+static int scan_categories(int pagemap, struct range range, uint64_t categories,
+			   uffd_run_fn *run, void *arg)
+{
+	struct scan scan = {
+		.pagemap = pagemap,
+		.arg = {
+			.category_anyof_mask = categories,
+			.return_mask = categories,
+		},
+		.run = run,
+		.run_arg = arg,
+	};
+
+	return scan_range(&scan, range);
+}
+
+/**
+ * uffd_mapped() - what is mapped in a process
+ * @pagemap: its /proc/PID/pagemap
+ * @range: whole pages
+ * @run: called for each run, ascending
+ * @arg: handed to @run
+ *
+ * Return: 0, what @run returned, or -errno; -ENOTTY: kernel before 6.7.
+ */
+int uffd_mapped(int pagemap, struct range range, uffd_run_fn *run, void *arg)
+{
+	return scan_categories(pagemap, range, PAGE_IS_PRESENT, run, arg);
+}
+
 /**
  * uffd_populated() - what is mapped or swapped in a process
  * @pagemap: its /proc/PID/pagemap
@@ -193,16 +224,6 @@ int uffd_written(struct uffd_tracker *tracker, struct range range,
 int uffd_populated(int pagemap, struct range range, uffd_run_fn *run,
 		   void *arg)
 {
-	struct scan scan = {
-		.pagemap = pagemap,
-		.arg = {
-			.category_anyof_mask = PAGE_IS_PRESENT |
-					       PAGE_IS_SWAPPED,
-			.return_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
-		},
-		.run = run,
-		.run_arg = arg,
-	};
-
-	return scan_range(&scan, range);
+	return scan_categories(pagemap, range,
+			       PAGE_IS_PRESENT | PAGE_IS_SWAPPED, run, arg);
 }

@@ -124,7 +124,8 @@ int uffd_untrack(struct uffd_tracker *tracker, struct range range);
 int uffd_written(struct uffd_tracker *tracker, struct range range,
 		 uffd_run_fn *run, void *arg);
 
-/* Runs of pages that are there (mapped or swapped) in a process. */
+/* Runs of pages that are mapped, or also of those swapped, in a process. */
+int uffd_mapped(int pagemap, struct range range, uffd_run_fn *run, void *arg);
 int uffd_populated(int pagemap, struct range range, uffd_run_fn *run,
 		   void *arg);
 
