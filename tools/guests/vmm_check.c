@@ -77,7 +77,8 @@ static void check_memory(struct json_object *live, struct obstacles *all)
 			     number_in(HUGE_POOL "resv_hugepages");
 		if (free_pages < size / HUGE_PAGE)
 			obstacle(all, -ENOMEM,
-				 "it needs %llu huge pages of 2 MiB and %llu are free: raise /proc/sys/vm/nr_hugepages",
+				 "it needs %llu huge pages of 2 MiB and %llu are free: raise "
+				 "/proc/sys/vm/nr_hugepages",
 				 (unsigned long long)(size / HUGE_PAGE),
 				 (unsigned long long)free_pages);
 		return;
@@ -85,7 +86,8 @@ static void check_memory(struct json_object *live, struct obstacles *all)
 	available = memory_available();
 	if (available < MEMORY_SPARE || available - MEMORY_SPARE < size)
 		obstacle(all, -ENOMEM,
-			 "it needs %llu MiB of memory and %llu MiB are available: free some or choose another host",
+			 "it needs %llu MiB of memory and %llu MiB are available: free some or "
+			 "choose another host",
 			 (unsigned long long)(size >> 20),
 			 (unsigned long long)(available >> 20));
 }

@@ -94,7 +94,8 @@ int vmm_connect(const char *run_dir, const char *name,
 		ret = -ENOENT;	/* a socket that a dead VMM left */
 	if (ret == -ENOENT)
 		return fail_set(fail, ret,
-				"no guest %s runs here (looked in %s); \"straddle list\" shows those that do",
+				"no guest %s runs here (looked in %s); \"straddle list\" shows "
+				"those that do",
 				name, path);
 	return fail_set(fail, ret, "cannot connect to guest %s: %s", name,
 			strerror(-ret));

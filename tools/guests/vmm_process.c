@@ -158,7 +158,8 @@ int vmm_start(const char *const argv[], int definition_fd, int timeout_ms,
 
 	if (ret)
 		return fail_set(fail, ret,
-				"cannot start straddle-vmm (%s): %s; install it next to this program or set STRADDLE_VMM",
+				"cannot start straddle-vmm (%s): %s; install it next to this "
+				"program or set STRADDLE_VMM",
 				path, strerror(-ret));
 	ret = sys_ret(pipe2(ends, O_CLOEXEC));
 	if (ret)

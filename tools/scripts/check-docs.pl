@@ -14,7 +14,7 @@ use warnings;
 my %PROGRAMS = (	# folder below tools/ => man page
 	straddle	=> 'straddle.1',
 	straddled	=> 'straddled.8',
-	vmm		=> 'straddle-vmm.1',
+	vmm		=> 'straddle-vmm.8',
 	bench		=> 'straddle-bench.1',
 );
 

@@ -345,7 +345,8 @@ int definition_check(const struct definition *definition, struct fail *fail)
 	if (definition->private_memory &&
 	    definition->page_size != GUEST_PAGE_SIZE)
 		return fail_set(fail, -EINVAL,
-				"private memory of huge pages is not supported; choose --private or --hugepages");
+				"private memory of huge pages is not supported; choose "
+				"--private or --hugepages");
 	if (definition->memory % definition->page_size)
 		return fail_set(fail, -EINVAL,
 				"memory of %llu bytes is not a multiple of the page size, %llu",

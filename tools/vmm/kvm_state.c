@@ -153,7 +153,8 @@ static int check_part(struct vcpu *vcpu, const struct part *part,
 				state_type_name(part->type), vcpu->index);
 	if (!ret && length > part_size(vcpu, part))
 		return fail_set(fail, -EINVAL,
-				"%s of vCPU %u has %zu bytes, KVM here takes %zu; migrate to a host with the same CPU features",
+				"%s of vCPU %u has %zu bytes, KVM here takes %zu; migrate to a "
+				"host with the same CPU features",
 				state_type_name(part->type), vcpu->index,
 				length, part_size(vcpu, part));
 	if (!ret && part->type == STATE_LAPIC &&
@@ -228,7 +229,8 @@ static int load_msrs(struct vcpu *vcpu, const struct state *state,
 		     now == entries[i].data))
 			continue;
 		return fail_set(fail, -EINVAL,
-				"KVM refuses MSR %#x of vCPU %u: migrate to a host with the same CPU features",
+				"KVM refuses MSR %#x of vCPU %u: migrate to a host with the "
+				"same CPU features",
 				entries[i].index, vcpu->index);
 	}
 	return 0;

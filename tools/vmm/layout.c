@@ -59,7 +59,8 @@ int layout_compute(const struct definition *definition, struct layout *layout,
 			 GUEST_PAGE_SIZE;
 	if (got.first_page + definition->vcpus > pages)
 		return fail_set(fail, -EINVAL,
-				"memory is %llu bytes, too little for the guest itself; give it 4M or more",
+				"memory is %llu bytes, too little for the guest itself; give it "
+				"4M or more",
 				(unsigned long long)definition->memory);
 	got.slice_pages = (pages - got.first_page) / definition->vcpus;
 	*layout = got;

@@ -41,11 +41,13 @@ static int map_fail(const struct definition *definition, int err,
 {
 	if (definition->page_size != GUEST_PAGE_SIZE)
 		return fail_set(fail, err,
-				"cannot map %llu huge pages of 2 MiB: %s; raise /proc/sys/vm/nr_hugepages",
+				"cannot map %llu huge pages of 2 MiB: %s; raise "
+				"/proc/sys/vm/nr_hugepages",
 				(unsigned long long)(definition->memory /
 						     definition->page_size),
 				strerror(-err));
-	return fail_set(fail, err, "cannot map %llu bytes of guest memory: %s; choose a smaller --memory",
+	return fail_set(fail, err, "cannot map %llu bytes of guest memory: %s; choose a smaller "
+				   "--memory",
 			(unsigned long long)definition->memory,
 			strerror(-err));
 }

@@ -55,7 +55,8 @@ static int check_fits(const struct machine *machine,
 {
 	if (state->header.engine != machine->engine->kind)
 		return fail_set(fail, -EINVAL,
-				"device state is of another engine than %s; start the guest with the same --engine",
+				"device state is of another engine than %s; start the guest "
+				"with the same --engine",
 				machine->engine->name);
 	if (state->header.vcpus != machine->vcpu_count)
 		return fail_set(fail, -EINVAL,

@@ -67,7 +67,8 @@ static int bind_name(int dir, const char *name, int fd, struct fail *fail)
 		 "/proc/self/fd/%d/%s.sock", dir, name);
 	if (is_live(&address))
 		return fail_set(fail, -EADDRINUSE,
-				"a guest %s runs here already; choose another --name or end that one",
+				"a guest %s runs here already; choose another --name or end "
+				"that one",
 				name);
 	socket_remove(dir, name);
 	ret = sys_ret(bind(fd, (struct sockaddr *)&address, sizeof(address)));

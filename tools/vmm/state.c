@@ -230,7 +230,8 @@ static int check_sections(const struct state *state, struct fail *fail)
 		if (!section_legal(state, &section) ||
 		    padded(section.length) > state->size - at)
 			return fail_set(fail, -EPROTO,
-					"device state has a malformed section %u (type %u, vCPU %u, %u bytes)",
+					"device state has a malformed section %u (type %u, vCPU "
+					"%u, %u bytes)",
 					i, section.type, section.vcpu,
 					section.length);
 		before = &seen[section.type][section.vcpu % GUEST_VCPUS_MAX];

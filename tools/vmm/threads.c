@@ -101,7 +101,8 @@ static int threads_run(struct vcpu *vcpu, struct fail *fail)
 {
 	if (!memory_sane(vcpu))
 		return fail_set(fail, -EPROTO,
-				"the memory of guest %s is not that of this guest: vCPU %u has no valid state in it",
+				"the memory of guest %s is not that of this guest: vCPU %u has "
+				"no valid state in it",
 				vcpu->machine->definition.name, vcpu->index);
 	workload_run((uint64_t)(uintptr_t)vcpu->machine->memory.base,
 		     vcpu->index);
