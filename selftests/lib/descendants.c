@@ -49,16 +49,35 @@ static bool process_read(pid_t pid, struct process *process)
 	return known;
 }
 
+/* Where in the kernel its main thread waits; "" when that is not known. */
+static void process_waits_in(pid_t pid, char where[64])
+{
+	char path[32];
+	FILE *file;
+
+	where[0] = '\0';
+	snprintf(path, sizeof(path), "/proc/%d/wchan", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return;
+	if (!fgets(where, 64, file))
+		where[0] = '\0';
+	fclose(file);
+}
+
 static int kill_child(pid_t pid)
 {
 	struct process process;
+	char where[64];
 
 	if (pid <= 0 || !process_read(pid, &process) ||
 	    process.parent != getpid())
 		return 0;
-	if (process.state != 'Z')
-		printf("# killed what the test left running: %s (%d)\n",
-		       process.name, pid);
+	if (process.state != 'Z') {
+		process_waits_in(pid, where);
+		printf("# killed what the test left running: %s (%d), in %s\n",
+		       process.name, pid, where);
+	}
 	kill(pid, SIGKILL);
 	return 1;
 }

@@ -83,6 +83,7 @@ static int in_nanosleep(struct peer *peer)
 {
 	struct timespec second = { 1, 0 };
 	uint64_t start_ns = now_ns();
+	/* style: a call that goes on after a stop is what is looked for */
 	int ret = sys_ret(clock_nanosleep(CLOCK_MONOTONIC, 0, &second, NULL));
 
 	(void)peer;
