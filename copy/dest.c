@@ -109,6 +109,35 @@ int dest_create(struct region_map *map, const char *states_path, int uffd,
 }
 
 /**
+ * dest_stop() - end every thread; lanes stay open, and the source unaware
+ * @dest: whoever waits for a page goes on waiting. Twice is once
+ *
+ * From here on nobody uses the userfaultfd.
+ */
+void dest_stop(struct dest *dest)
+{
+	unsigned int i;
+
+	pthread_mutex_lock(&dest->lock);
+	__atomic_store_n(&dest->stopping, true, __ATOMIC_RELAXED);
+	pthread_cond_broadcast(&dest->changed);
+	pthread_mutex_unlock(&dest->lock);
+	event_signal(dest->stop_fd);
+	for (i = 0; i < dest->lane_count; i++) {
+		struct dest_lane *self = dest->lanes[i];
+
+		if (!self->running)
+			continue;
+		lane_stop_receiving(self->lane);
+		pthread_join(self->thread, NULL);
+		self->running = false;
+	}
+	if (dest->settling)
+		pthread_join(dest->settler, NULL);
+	dest->settling = false;
+}
+
+/**
  * dest_destroy() - stop every thread, close every lane, free
  * @dest: NULL is fine. Whoever waits for a page goes on waiting
  */
@@ -118,20 +147,11 @@ void dest_destroy(struct dest *dest)
 
 	if (!dest)
 		return;
-	pthread_mutex_lock(&dest->lock);
-	__atomic_store_n(&dest->stopping, true, __ATOMIC_RELAXED);
-	pthread_cond_broadcast(&dest->changed);
-	pthread_mutex_unlock(&dest->lock);
-	event_signal(dest->stop_fd);
-	for (i = 0; i < dest->lane_count; i++)
-		lane_shutdown(dest->lanes[i]->lane);
+	dest_stop(dest);
 	for (i = 0; i < dest->lane_count; i++) {
-		pthread_join(dest->lanes[i]->thread, NULL);
 		lane_destroy(dest->lanes[i]->lane);
 		free(dest->lanes[i]);
 	}
-	if (dest->settling)
-		pthread_join(dest->settler, NULL);
 	munmap(dest->states, dest->states_size);
 	pthread_cond_destroy(&dest->changed);
 	pthread_mutex_destroy(&dest->lock);
@@ -178,18 +198,24 @@ int dest_error(struct dest *dest)
 	return error;
 }
 
-/* A lane may end when nothing is missing any more: the source closes it. */
-static void lane_ended(struct dest *dest, int error)
+/*
+ * A lane may end when nothing is missing any more: the source closes it. One
+ * that fails is broken at once, so that the source does not wait for it.
+ */
+static void lane_ended(struct dest_lane *self, int error)
 {
-	if (error < 0 && !dest_complete(dest))
-		dest_fail(dest, error);
+	if (error >= 0 || dest_complete(self->dest) ||
+	    __atomic_load_n(&self->dest->stopping, __ATOMIC_RELAXED))
+		return;
+	lane_shutdown(self->lane);
+	dest_fail(self->dest, error);
 }
 
 static void *receive_main(void *arg)
 {
 	struct dest_lane *self = arg;
 
-	lane_ended(self->dest, receive_rounds(self));
+	lane_ended(self, receive_rounds(self));
 	return NULL;
 }
 
@@ -211,7 +237,7 @@ static void *fault_main(void *arg)
 	struct dest_lane *self = arg;
 
 	if (switch_wait(self->dest))
-		lane_ended(self->dest, fault_serve(self));
+		lane_ended(self, fault_serve(self));
 	return NULL;
 }
 
@@ -242,6 +268,7 @@ int dest_add_lane(struct dest *dest, struct lane *lane)
 		free(self);
 		return -ret;
 	}
+	self->running = true;
 	snprintf(name, sizeof(name), "copy-%s/%u", push ? "recv" : "fault",
 		 lane->index % 1000);
 	pthread_setname_np(self->thread, name);
@@ -311,64 +338,6 @@ void dest_switch(struct dest *dest, uint32_t generation)
 	__atomic_store_n(&dest->switched, true, __ATOMIC_RELEASE);
 	pthread_cond_broadcast(&dest->changed);
 	pthread_mutex_unlock(&dest->lock);
-}
-
-/* A page that is mapped for the guest although it is not present. */
-struct stale_scan {
-	struct dest *dest;
-	struct region *region;
-	uffd_run_fn *run;
-	void *arg;
-};
-
-static int stale_in(struct range range, void *arg)
-{
-	struct stale_scan *scan = arg;
-	struct region *region = scan->region;
-	struct pages *pages = &scan->dest->pages[region->id];
-	uint64_t page = (range.start - region->address) >> region->page_shift;
-	uint64_t end = page + (range.len >> region->page_shift);
-
-	while (page < end) {
-		uint64_t first = pages_next(pages, page, end, PAGE_STATE,
-					    PAGE_PRESENT, false);
-		int ret;
-
-		page = pages_next(pages, first, end, PAGE_STATE,
-				  PAGE_PRESENT, true);
-		if (page == first)
-			break;
-		ret = scan->run(page_range(region, first, page - first),
-				scan->arg);
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
-/**
- * dest_stale() - find what is mapped for the guest and must not be
- * @dest: kept pages are known, no vCPU runs
- * @pagemap: /proc/PID/pagemap of the guest's process
- * @run: called with each range to zap; non-zero ends the search
- * @arg: for @run
- *
- * Return: 0, what @run returned, or -errno.
- */
-int dest_stale(struct dest *dest, int pagemap, uffd_run_fn *run, void *arg)
-{
-	struct stale_scan scan = { .dest = dest, .run = run, .arg = arg };
-	unsigned int i;
-	int ret = 0;
-
-	for (i = 0; i < dest->map->count && !ret; i++) {
-		scan.region = &dest->map->regions[i];
-		ret = uffd_populated(pagemap,
-				     page_range(scan.region, 0,
-						scan.region->pages),
-				     stale_in, &scan);
-	}
-	return ret;
 }
 
 static void *settle_main(void *arg)

@@ -11,7 +11,8 @@
  *   dest_stale()           what must not be mapped when the guest starts
  *   dest_settle()          map and count what was kept
  *   dest_complete()        nothing is missing, everything is counted
- *   dest_destroy()         joins all threads, closes all lanes
+ *   dest_stop()            joins all threads: the userfaultfd is free
+ *   dest_destroy()         stops, closes all lanes
  *
  * No byte reaches memory that the guest may see before its digest is checked
  * and its page is claimed: lanes receive into buffers of their own, so that a
@@ -40,6 +41,7 @@ struct dest_lane {
 	struct dest *dest;
 	struct lane *lane;
 	pthread_t thread;
+	bool running;			/* main thread: to be joined */
 	unsigned int bad_runs;		/* in a row; this thread's */
 	uint32_t passed;		/* atomic; barriers, newest */
 };
@@ -81,6 +83,7 @@ struct dest {
 
 int dest_create(struct region_map *map, const char *states_path, int uffd,
 		struct dest **dest);
+void dest_stop(struct dest *dest);
 void dest_destroy(struct dest *dest);
 int dest_add_lane(struct dest *dest, struct lane *lane);
 int dest_error(struct dest *dest);

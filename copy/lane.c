@@ -72,6 +72,15 @@ void lane_shutdown(struct lane *lane)
 	lane->ops->shutdown(lane->connection);
 }
 
+/**
+ * lane_stop_receiving() - end a lane's receiving thread, and tell nobody
+ * @lane: its receiver gets an error or an end of file; the peer sees nothing
+ */
+void lane_stop_receiving(struct lane *lane)
+{
+	shutdown(lane->fd, SHUT_RD);
+}
+
 /* Drop @done bytes from the front of @parts. Return: how many are left. */
 static int parts_advance(struct iovec *parts, int count, size_t done)
 {

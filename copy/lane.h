@@ -50,6 +50,7 @@ int lane_create(const struct lane_ops *ops, void *connection, int fd,
 		struct region_map *map, struct lane **lane);
 void lane_destroy(struct lane *lane);
 void lane_shutdown(struct lane *lane);
+void lane_stop_receiving(struct lane *lane);
 
 int lane_send(struct lane *lane, const struct frame *frame,
 	      const void *payload);

@@ -98,16 +98,15 @@ static uint64_t matching(uint64_t word, unsigned int mask, unsigned int value)
 	return ~differ & EVERY_PAGE;
 }
 
-/* Neighbours of @wanted from @first's place on, up to the first gap. */
-static uint64_t leading(uint64_t found, uint64_t wanted, uint64_t first)
+/* How many pages of one word, from @first on, are @found before a gap. */
+static uint64_t leading(uint64_t found, uint64_t first, uint64_t end)
 {
-	unsigned int shift = page_shift_in_word(first);
-	uint64_t gap = (wanted & ~found) >> shift;
-	uint64_t all = wanted >> shift;
+	uint64_t gap = word_pages(first, end) & ~found;
 
 	if (!gap)
-		return (uint64_t)__builtin_popcountll(all);
-	return (uint64_t)__builtin_ctzll(gap) / PAGE_BITS;
+		return end - first;
+	return (uint64_t)__builtin_ctzll(gap >> page_shift_in_word(first)) /
+	       PAGE_BITS;
 }
 
 /* Set @bit in those pages of one word, from @first on, that have no @mask. */
@@ -116,12 +115,10 @@ static uint64_t take_in_word(struct pages *pages, uint64_t first, uint64_t end,
 {
 	uint64_t *at = page_word(pages, first);
 	uint64_t word = __atomic_load_n(at, __ATOMIC_RELAXED);
-	uint64_t wanted = word_pages(first, end);
 	uint64_t count;
 
 	do {
-		count = leading(matching(word, mask, 0) & wanted, wanted,
-				first);
+		count = leading(matching(word, mask, 0), first, end);
 		if (!count)
 			return 0;
 	} while (!__atomic_compare_exchange_n(at, &word,
@@ -312,7 +309,8 @@ uint64_t pages_keep(struct pages *pages, uint64_t first, uint64_t count,
 		uint64_t mask = word_pages(at, clip(next_word(at), end));
 		uint64_t kept = spread(bits) & mask;
 
-		missing += (uint64_t)__builtin_popcountll(mask & ~kept);
+		if (kept != mask)
+			missing += (uint64_t)__builtin_popcountll(mask ^ kept);
 		__atomic_store_n(page_word(pages, at), kept * PAGE_PRESENT,
 				 __ATOMIC_RELEASE);
 	}

@@ -145,6 +145,7 @@ static int complete(struct migration *m)
 	char proof[REGIONS_MAX * 64];
 	int ret;
 
+	dest_stop(m->dest);
 	memory_detach(m);
 	proof_print(m, proof, sizeof(proof));
 	ret = m->port_ops->note(m->port, NULL, NULL, proof, &m->fail);
@@ -188,6 +189,16 @@ static int guest_died(struct migration *m)
 	return -EOWNERDEAD;
 }
 
+/* Pages cannot arrive for now: the guest waits for those it misses. */
+static void tell_broken(struct migration *m)
+{
+	int error = dest_error(m->dest);
+
+	if (error < 0)
+		progress_decide(m, "lanes from the source broke (%s): missing pages wait",
+				strerror(-error));
+}
+
 /* Return: 1 when the source has confirmed, 0 to go on, or -errno. */
 static int confirm_event(struct migration *m, struct event *event)
 {
@@ -195,6 +206,7 @@ static int confirm_event(struct migration *m, struct event *event)
 	case EVENT_ENGINE:
 		if (m->state == STATE_RUNNING && dest_complete(m->dest))
 			return complete(m);
+		tell_broken(m);
 		return 0;
 	case EVENT_LANE:
 		return lanes_accepted(m);

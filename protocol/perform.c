@@ -79,6 +79,18 @@ static int save(struct migration *m)
 	return m->driver->save(m->guest, &m->state_fd, &m->fail);
 }
 
+/* A kernel that cannot track has no rounds; post-copy works without. */
+static int track(struct migration *m)
+{
+	int ret = memory_track(m);
+
+	if (ret != -EOPNOTSUPP || !m->options.postcopy)
+		return ret;
+	progress_decide(m, "no pre-copy rounds: %s", m->fail.text);
+	memset(&m->fail, 0, sizeof(m->fail));
+	return 0;
+}
+
 static int precopy(struct migration *m, enum finish_by *how)
 {
 	int ret = 0;
@@ -86,7 +98,7 @@ static int precopy(struct migration *m, enum finish_by *how)
 	if (!m->options.live)
 		ret = guest_stop(m);
 	if (!ret && m->options.live && m->options.rounds_max)
-		ret = memory_track(m);
+		ret = track(m);
 	if (!ret)
 		ret = rounds_run(m, how);
 	return ret;

@@ -399,7 +399,7 @@ void prepare_undo_dest(struct migration *m)
 	if (m->state == STATE_PREPARED || m->state == STATE_LOADED)
 		owner_move(m, STATE_DISCARDED);
 	failed_send(m);
-	dest_destroy(m->dest);
+	dest_destroy(m->dest);	/* nobody uses the userfaultfd any more */
 	m->dest = NULL;
 	memory_detach(m);
 	if (m->guest)

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* stale.c - what is mapped for the guest and must not be when it starts. */
+#include "copy/dest.h"
+
+/* A page that is mapped for the guest although it is not present. */
+struct stale_scan {
+	struct dest *dest;
+	struct region *region;
+	uffd_run_fn *run;
+	void *arg;
+};
+
+static int stale_in(struct range range, void *arg)
+{
+	struct stale_scan *scan = arg;
+	struct region *region = scan->region;
+	struct pages *pages = &scan->dest->pages[region->id];
+	uint64_t page = (range.start - region->address) >> region->page_shift;
+	uint64_t end = page + (range.len >> region->page_shift);
+
+	while (page < end) {
+		uint64_t first = pages_next(pages, page, end, PAGE_STATE,
+					    PAGE_PRESENT, false);
+		int ret;
+
+		page = pages_next(pages, first, end, PAGE_STATE,
+				  PAGE_PRESENT, true);
+		if (page == first)
+			break;
+		ret = scan->run(page_range(region, first, page - first),
+				scan->arg);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/**
+ * dest_stale() - find what is mapped for the guest and must not be
+ * @dest: kept pages are known, no vCPU runs
+ * @pagemap: /proc/PID/pagemap of the guest's process
+ * @run: called with each range to zap; non-zero ends the search
+ * @arg: for @run
+ *
+ * Return: 0, what @run returned, or -errno.
+ */
+int dest_stale(struct dest *dest, int pagemap, uffd_run_fn *run, void *arg)
+{
+	struct stale_scan scan = { .dest = dest, .run = run, .arg = arg };
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < dest->map->count && !ret; i++) {
+		scan.region = &dest->map->regions[i];
+		ret = uffd_populated(pagemap,
+				     page_range(scan.region, 0,
+						scan.region->pages),
+				     stale_in, &scan);
+	}
+	return ret;
+}
