@@ -106,7 +106,7 @@ static int interrupt(struct inject *inject, uint64_t deadline_ns)
 
 /*
  * A filter could kill the process for a call that is not its own: suspend
- * it, or leave the process alone.
+ * it (that takes CAP_SYS_ADMIN), or leave the process alone.
  */
 static int seize(struct inject *inject)
 {
@@ -116,6 +116,8 @@ static int seize(struct inject *inject)
 	ret = sys_ptrace(PTRACE_SEIZE, inject->tid, 0,
 			 options | PTRACE_O_SUSPEND_SECCOMP);
 	if (ret != -EPERM && ret != -EINVAL)
+		return ret;
+	if (threads_filtered(inject->tid))
 		return ret;
 	return sys_ptrace(PTRACE_SEIZE, inject->tid, 0, options);
 }

@@ -51,6 +51,7 @@ void inject_scratch_free(struct inject *inject, size_t size, uint64_t addr);
 
 int threads_choose(pid_t pid, pid_t *tids, size_t max);
 bool threads_ended(pid_t pid, pid_t tid);
+bool threads_filtered(pid_t tid);
 int threads_find_gate(pid_t pid, uint64_t *gate);
 
 #endif

@@ -57,6 +57,24 @@ static enum rank thread_rank(pid_t pid, pid_t tid)
 }
 
 /**
+ * threads_filtered() - does a thread run under a seccomp filter?
+ * @tid: the thread
+ *
+ * Return: true when it does, or when that cannot be seen.
+ */
+bool threads_filtered(pid_t tid)
+{
+	char path[64], text[4096];
+	const char *line;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	if (proc_read(text, sizeof(text), path))
+		return true;
+	line = strstr(text, "\nSeccomp:");
+	return line && !strstr(line, "Seccomp:\t0");
+}
+
+/**
  * threads_choose() - list the threads that can be stopped, the best first
  * @pid: the process
  * @tids: receives the threads
