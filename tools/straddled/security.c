@@ -55,8 +55,9 @@ static int listen_without_keys(const struct agent_options *options,
 			       struct security_choice *choice, struct fail *fail)
 {
 	if (!options->listen) {
-		log_notice("no TLS credentials in %s: listening on 127.0.0.1 only; for other "
-			   "hosts, set up certificates (--pki) or a key (--psk-file)",
+		log_notice("no TLS credentials in %s: on loopback only, other hosts cannot "
+			   "connect; for them, set up certificates (--pki) or a key "
+			   "(--psk-file)",
 			   options->pki_dir ? options->pki_dir : "/etc/pki");
 		return address_parse("127.0.0.1", &choice->listen, fail);
 	}

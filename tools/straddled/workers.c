@@ -101,7 +101,7 @@ static int workers_room(const struct agent *agent, enum worker_kind kind, struct
 		return fail_set(fail, -EBUSY, "%u migrations run on this host, which is the limit "
 				"(straddled --workers): wait for one to end", max);
 	/* Who has proven nothing yet must not be able to take all places. */
-	if (kind != WORKER_SOURCE && agent->unproven_count > max / 2)
+	if (kind != WORKER_SOURCE && agent->unproven_count >= (max + 1) / 2)
 		return fail_set(fail, -EBUSY, "too many peers connect at a time: try again");
 	return 0;
 }
