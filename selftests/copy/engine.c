@@ -52,7 +52,7 @@ TEST_F(engine, postcopy_alone_brings_every_page)
 	ends_push(&self->ends);
 	ends_finish(&self->ends);
 	ends_compare(&self->ends);
-	EXPECT_EQ(0, self->ends.dest->stats.bad_runs);
+	EXPECT_EQ(0, stat_read(&self->ends.dest->stats.bad_runs));
 	EXPECT_EQ(0, source_unsent_pages(self->ends.source));
 }
 
@@ -65,12 +65,12 @@ TEST_F(engine, precopy_that_converged_leaves_nothing_missing)
 	ASSERT_EQ(0, source_written(self->ends.source, &self->ends.tracker));
 	EXPECT_EQ(0, source_dirty_bytes(self->ends.source));
 	ends_switch(&self->ends);
-	EXPECT_EQ(0, self->ends.dest->missing);
+	EXPECT_EQ(0, stat_read(&self->ends.dest->missing));
 	ends_push(&self->ends);
 	ends_finish(&self->ends);
 	ends_compare(&self->ends);
-	EXPECT_EQ(0, self->ends.dest->stats.network_faults);
-	EXPECT_EQ(0, self->ends.source->stats.push_bytes);
+	EXPECT_EQ(0, stat_read(&self->ends.dest->stats.network_faults));
+	EXPECT_EQ(0, stat_read(&self->ends.source->stats.push_bytes));
 }
 
 TEST_F(engine, writer_is_followed_round_by_round)
@@ -123,13 +123,13 @@ TEST_F(engine, touched_page_comes_over_the_fault_lane)
 	for (page = self->pages / 2 + 1; page < last; page += 3)
 		ASSERT_EQ(0, guest_hash(&self->ends.there, page, 1));
 	EXPECT_EQ((last - self->pages / 2 - 1 + 2) / 3,
-		  self->ends.dest->stats.network_faults);
-	EXPECT_EQ(self->ends.source->stats.wants,
-		  self->ends.dest->stats.network_faults);
+		  stat_read(&self->ends.dest->stats.network_faults));
+	EXPECT_EQ(stat_read(&self->ends.source->stats.wants),
+		  stat_read(&self->ends.dest->stats.network_faults));
 	ends_push(&self->ends);
 	ends_finish(&self->ends);
 	ends_compare(&self->ends);
-	EXPECT_EQ(0, self->ends.dest->stats.duplicate_pages);
+	EXPECT_EQ(0, stat_read(&self->ends.dest->stats.duplicate_pages));
 }
 
 TEST_F(engine, guest_that_reads_everything_meets_the_push)
@@ -157,11 +157,11 @@ TEST_F(engine, zero_and_unwritten_pages_cost_no_bytes)
 	ends_switch(&self->ends);
 	ends_push(&self->ends);
 	ends_finish(&self->ends);
-	EXPECT_EQ(data, stats->data_pages);
-	EXPECT_EQ(data << self->ends.here.page_shift, stats->data_bytes);
+	EXPECT_EQ(data, stat_read(&stats->data_pages));
+	EXPECT_EQ(data << self->ends.here.page_shift, stat_read(&stats->data_bytes));
 	/* Headers: one a run of data and one a run of zeroes at the most. */
-	EXPECT_LE(stats->push_bytes,
-		  stats->data_bytes + self->pages * FRAME_HEADER_SIZE);
+	EXPECT_LE(stat_read(&stats->push_bytes),
+		  stat_read(&stats->data_bytes) + self->pages * FRAME_HEADER_SIZE);
 }
 
 /*
@@ -181,7 +181,7 @@ TEST_F(engine, stale_page_is_never_seen)
 					 page % 4 ? 2 : 0));
 	ASSERT_EQ(0, source_written(self->ends.source, &self->ends.tracker));
 	ends_switch(&self->ends);
-	EXPECT_EQ(half / 2, self->ends.dest->missing);
+	EXPECT_EQ(half / 2, stat_read(&self->ends.dest->missing));
 	ASSERT_EQ(0, guest_hash(&self->ends.here, 0, self->pages));
 	for (page = half; page < half + half / 2; page++) {
 		ASSERT_EQ(0, guest_hash(&self->ends.there, page, 1));

@@ -131,8 +131,8 @@ TEST_F(dest, older_frame_is_dropped)
 	while (!dest_complete(self->ends.dest))
 		ASSERT_EQ(0, sys_wait_fd(self->ends.dest->event_fd, POLLIN,
 					 -1));
-	EXPECT_EQ(1, self->ends.dest->stats.stale_frames);
-	EXPECT_EQ(0, self->ends.dest->stats.duplicate_pages);
+	EXPECT_EQ(1, stat_read(&self->ends.dest->stats.stale_frames));
+	EXPECT_EQ(0, stat_read(&self->ends.dest->stats.duplicate_pages));
 	expect_page(self, 0, 1);
 }
 
@@ -171,7 +171,7 @@ TEST_F(dest, third_wrong_digest_cuts_the_lane)
 	for (i = 0; i < BAD_RUNS_MAX; i++)
 		send_bad_digest(self, self->push, i);
 	EXPECT_EQ(-EBADMSG, dest_wait_error(self->ends.dest));
-	EXPECT_EQ(BAD_RUNS_MAX, self->ends.dest->stats.bad_runs);
+	EXPECT_EQ(BAD_RUNS_MAX, stat_read(&self->ends.dest->stats.bad_runs));
 	expect_nothing_present(self);
 }
 
@@ -286,7 +286,7 @@ TEST_F(dest, page_placed_twice_is_placed)
 		ASSERT_EQ(0, sys_wait_fd(self->ends.dest->event_fd, POLLIN,
 					 -1));
 	EXPECT_EQ(0, dest_error(self->ends.dest));
-	EXPECT_EQ(2, self->ends.dest->stats.duplicate_pages);
+	EXPECT_EQ(2, stat_read(&self->ends.dest->stats.duplicate_pages));
 	EXPECT_EQ(PAGES, self->ends.dest->proofs[0].pages);
 	expect_page(self, 0, 1);
 	expect_page(self, 1, 3);
@@ -310,7 +310,7 @@ TEST_F(dest, kept_pages_are_named_within_the_region_and_in_time)
 	switch_all(self, 1);
 	EXPECT_EQ(-EPROTO, dest_keep(self->ends.dest, self->region, 0, PAGES,
 				     keep));
-	EXPECT_EQ(PAGES, self->ends.dest->missing);
+	EXPECT_EQ(PAGES, stat_read(&self->ends.dest->missing));
 }
 
 /* ---- a dest that lies to the source -------------------------------------- */
@@ -359,7 +359,7 @@ TEST_F(source, want_before_the_guest_is_held_is_refused)
 	SKIPPED(self);
 	send_want(self->fault, self->region, 0, 1);
 	EXPECT_EQ(-EPROTO, source_wait_error(self->ends.source));
-	EXPECT_EQ(0, self->ends.source->stats.fault_bytes);
+	EXPECT_EQ(0, stat_read(&self->ends.source->stats.fault_bytes));
 }
 
 TEST_F(source, want_past_the_end_is_refused)
@@ -376,7 +376,7 @@ TEST_F(source, want_of_more_than_a_run_is_refused)
 	source_hold(self->ends.source);
 	send_want(self->fault, self->region, 0, 17);
 	EXPECT_EQ(-EPROTO, source_wait_error(self->ends.source));
-	EXPECT_EQ(0, self->ends.source->stats.fault_bytes);
+	EXPECT_EQ(0, stat_read(&self->ends.source->stats.fault_bytes));
 }
 
 TEST_F(source, pages_are_not_for_the_source)
@@ -442,7 +442,7 @@ TEST_F(source, page_wanted_on_its_way_is_sent_twice_and_proven_once)
 	send_want(self->fault, self->region, 9, 2);
 	for (pages = 0; pages < 2; pages += frame.count)
 		ASSERT_EQ(0, lane_receive(self->fault, &frame, &payload));
-	EXPECT_EQ(2, self->ends.source->stats.repeated_pages);
+	EXPECT_EQ(2, stat_read(&self->ends.source->stats.repeated_pages));
 	EXPECT_EQ(PAGES, self->ends.source->regions[0].proof.pages);
 	EXPECT_TRUE(source_proven(self->ends.source));
 }
