@@ -43,6 +43,9 @@ ssize_t jsonline_read(struct jsonline *line, int fd)
 {
 	ssize_t got;
 
+	line->used -= line->taken;
+	memmove(line->buf, line->buf + line->taken, line->used);
+	line->taken = 0;
 	if (jsonline_full(line))
 		return -EMSGSIZE;
 	got = sys_retry(read(fd, line->buf + line->used, line->max - line->used));
@@ -51,15 +54,31 @@ ssize_t jsonline_read(struct jsonline *line, int fd)
 	return got;
 }
 
+static char *line_end(const struct jsonline *line)
+{
+	return memchr(line->buf + line->taken, '\n', line->used - line->taken);
+}
+
 /**
- * jsonline_full() - is there no room for another byte?
+ * jsonline_ready() - is a whole line there?
  * @line: the receiver
  *
- * Return: true if the buffer is full.
+ * Return: true if jsonline_next() would take one.
+ */
+bool jsonline_ready(const struct jsonline *line)
+{
+	return line_end(line);
+}
+
+/**
+ * jsonline_full() - is the line that has begun too long to be ended?
+ * @line: the receiver
+ *
+ * Return: true if it fills the buffer.
  */
 bool jsonline_full(const struct jsonline *line)
 {
-	return line->used == line->max;
+	return line->used - line->taken == line->max;
 }
 
 /**
@@ -103,16 +122,13 @@ int json_parse(const char *text, size_t size, struct json_object **object)
  */
 int jsonline_next(struct jsonline *line, struct json_object **object)
 {
-	char *end = memchr(line->buf, '\n', line->used);
-	size_t length;
+	char *start = line->buf + line->taken, *end = line_end(line);
 	int ret;
 
 	if (!end)
 		return 0;
-	length = (size_t)(end - line->buf);
-	ret = json_parse(line->buf, length, object);
-	line->used -= length + 1;
-	memmove(line->buf, end + 1, line->used);
+	ret = json_parse(start, (size_t)(end - start), object);
+	line->taken += (size_t)(end - start) + 1;
 	return ret ? ret : 1;
 }
 

@@ -13,6 +13,7 @@ struct json_object;
 struct jsonline {
 	char *buf;
 	size_t used;		/* bytes of it received */
+	size_t taken;		/* of these: lines that were taken already */
 	size_t max;		/* bytes of it: one line with its newline */
 };
 
@@ -20,6 +21,7 @@ int jsonline_init(struct jsonline *line, size_t max);
 void jsonline_fini(struct jsonline *line);
 ssize_t jsonline_read(struct jsonline *line, int fd);
 int jsonline_next(struct jsonline *line, struct json_object **object);
+bool jsonline_ready(const struct jsonline *line);
 bool jsonline_full(const struct jsonline *line);
 int jsonline_write(int fd, struct json_object *object);
 

@@ -206,7 +206,7 @@ static int follow_once(struct follow *follow, struct fail *fail)
 			return ret;
 		take_answer(follow, answer);
 		json_object_put(answer);
-	} while (!follow->ended && memchr(follow->link.in.buf, '\n', follow->link.in.used));
+	} while (!follow->ended && jsonline_ready(&follow->link.in));
 	return 0;
 }
 

@@ -18,6 +18,7 @@ struct client {
 	struct jsonline in;
 	char *out;			/* what it has not read yet */
 	size_t out_used;
+	bool cut_off;			/* hears and says no more */
 	struct worker *watched;		/* whose news it gets, or NULL */
 };
 
@@ -89,7 +90,7 @@ void client_say(struct client *client, struct json_object *answer)
 					JSON_C_TO_STRING_PLAIN, &length);
 	char *out = NULL;
 
-	if (used + length + 1 <= CLIENT_OUT_MAX)
+	if (!client->cut_off && used + length + 1 <= CLIENT_OUT_MAX)
 		out = realloc(client->out, used + length + 1);
 	if (out) {
 		memcpy(out + used, text, length);
@@ -97,8 +98,9 @@ void client_say(struct client *client, struct json_object *answer)
 		client->out = out;
 		client->out_used += length + 1;
 		client_flush(client);
-	} else {
+	} else if (!client->cut_off) {
 		log_notice("a client of the control socket does not read: cut off");
+		client->cut_off = true;
 		shutdown(client->fd, SHUT_RDWR);
 	}
 	json_object_put(answer);
@@ -152,7 +154,7 @@ static void client_requests(struct client *client)
 	struct json_object *request;
 	int ret;
 
-	while ((ret = jsonline_next(&client->in, &request))) {
+	while (!client->cut_off && (ret = jsonline_next(&client->in, &request))) {
 		if (ret < 0) {
 			client_say_error(client, -EPROTO,
 					 "a line is no JSON object: one request is one line");
@@ -192,6 +194,7 @@ static void client_take(struct control *control, struct client *client, int fd)
 {
 	client->control = control;
 	client->fd = fd;
+	client->cut_off = false;
 	if (jsonline_init(&client->in, CLIENT_LINE_MAX) ||
 	    sd_event_add_io(control->agent->event, &client->source, fd, EPOLLIN, client_ready,
 			    client) < 0)
