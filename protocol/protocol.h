@@ -166,6 +166,7 @@ struct migration {
 	bool paused_by_us;
 	bool switch_asked;		/* COMMAND_POSTCOPY came */
 	struct round_result round;	/* the last one */
+	uint32_t barrier;		/* generation that is all across */
 	int state_fd;			/* device state, or -1 */
 
 	/* Dest. */

@@ -27,6 +27,27 @@ static int timeout_left_ms(const struct migration *m)
 	return (int)((m->options.timeout_ns - gone) / NS_PER_MS) + 1;
 }
 
+static bool is_barrier(const struct event *event)
+{
+	return event->kind == EVENT_MESSAGE &&
+	       event->message.type == MSG_BARRIER;
+}
+
+/* The dest has all of a round; it may say so before we have noticed. */
+static int barrier_take(struct migration *m, struct event *event)
+{
+	const Straddle__Barrier *barrier =
+		(const Straddle__Barrier *)event->message.body;
+
+	m->barrier = barrier->generation;
+	message_fini(&event->message);
+	if (m->barrier <= m->generation)
+		return 0;
+	return fail_set(&m->fail, -EPROTO,
+			"the dest acknowledged round %u before it was sent",
+			m->barrier);
+}
+
 /* A round may be cut short: by the user, or by --timeout. */
 static int round_wait(struct migration *m)
 {
@@ -42,6 +63,10 @@ static int round_wait(struct migration *m)
 		    event.kind == EVENT_TIMEOUT) {
 			source_round_cut(m->source);
 			cut = true;
+		} else if (is_barrier(&event)) {
+			ret = barrier_take(m, &event);
+			if (ret < 0)
+				return ret;
 		} else if (event.kind != EVENT_ENGINE) {
 			return event_refuse(m, &event);
 		}
@@ -51,29 +76,21 @@ static int round_wait(struct migration *m)
 
 static int barrier_wait(struct migration *m)
 {
-	for (;;) {
-		const Straddle__Barrier *barrier;
+	while (m->barrier != m->generation) {
 		struct event event;
-		uint32_t passed;
 		int ret = event_wait(m, -1, &event);
 
 		if (ret < 0)
 			return ret;
 		if (event.kind == EVENT_ENGINE || event.kind == EVENT_SWITCH)
 			continue;
-		if (event.kind != EVENT_MESSAGE ||
-		    event.message.type != MSG_BARRIER)
+		if (!is_barrier(&event))
 			return event_refuse(m, &event);
-		barrier = (const Straddle__Barrier *)event.message.body;
-		passed = barrier->generation;
-		message_fini(&event.message);
-		if (passed == m->generation)
-			return 0;
-		if (passed > m->generation)
-			return fail_set(&m->fail, -EPROTO,
-					"the dest acknowledged round %u before it was sent",
-					passed);
+		ret = barrier_take(m, &event);
+		if (ret < 0)
+			return ret;
 	}
+	return 0;
 }
 
 /* Send what is dirty; every page of it is across when this returns. */
