@@ -178,13 +178,15 @@ static int make_ready(struct migration *m)
 	return ret;
 }
 
-/* It owns the guest now; a process that is gone is DIED, not NEVER_RAN. */
+/*
+ * It owns the guest now; a process that is gone is DIED, not NEVER_RAN. One
+ * that stays paused is told, too: it waits for no migration any more.
+ */
 static int start(struct migration *m)
 {
-	int ret = 0;
+	int ret = m->keep_paused ? m->driver->pause(m->guest, &m->fail)
+				 : m->driver->resume(m->guest, &m->fail);
 
-	if (!m->keep_paused)
-		ret = m->driver->resume(m->guest, &m->fail);
 	if (ret < 0) {
 		owner_move(m, STATE_DIED);
 		answer_send(m, STRADDLE__ANSWER_KIND__DIED, m->fail.text);

@@ -86,7 +86,10 @@ struct guest_driver {
 	int (*describe)(struct guest *guest,
 			struct guest_description *description,
 			struct fail *fail);
-	/* Stop all vCPUs and drain device I/O; idempotent. */
+	/*
+	 * Stop all vCPUs and drain device I/O; idempotent. A loaded one is
+	 * no longer incoming then: it is here, and paused.
+	 */
 	int (*pause)(struct guest *guest, struct fail *fail);
 	int (*resume)(struct guest *guest, struct fail *fail);
 	/* Device state of a paused guest into a new memfd. */

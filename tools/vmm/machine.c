@@ -250,7 +250,8 @@ int machine_resume(struct machine *machine, struct fail *fail)
  * machine_stop() - ask all vCPUs to stop; machine_stopped() says when
  * @machine: the guest; fine when it is stopped already
  *
- * machine->changed becomes readable when the last one is out.
+ * machine->changed becomes readable when the last one is out. A loaded guest
+ * is no longer incoming then: it was decided that it is here.
  */
 void machine_stop(struct machine *machine)
 {
@@ -258,6 +259,8 @@ void machine_stop(struct machine *machine)
 
 	pthread_mutex_lock(&machine->lock);
 	ran = atomic_exchange(&machine->run, false);
+	if (machine->loaded)
+		machine->incoming = false;
 	pthread_mutex_unlock(&machine->lock);
 	if (ran)
 		kick_all(machine);
