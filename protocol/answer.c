@@ -52,7 +52,7 @@ int answer_send(struct migration *m, Straddle__AnswerKind kind,
 	answer.kind = kind;
 	answer.reason = (char *)reason;
 	answer.has_epoch = true;
-	answer.epoch = m->epoch + 1;
+	answer.epoch = m->epoch;
 	if (kind == STRADDLE__ANSWER_KIND__RAN) {
 		answer.has_missing_pages = true;
 		answer.missing_pages = __atomic_load_n(&m->dest->missing,

@@ -78,7 +78,6 @@ static int row_begin(struct migration *m)
 	struct journal_row row = {
 		.side = SIDE_SOURCE,
 		.state = STATE_BEGUN,
-		.epoch = m->epoch,
 		.guest_pid = m->description.pid,
 	};
 	int ret;
@@ -87,9 +86,11 @@ static int row_begin(struct migration *m)
 	snprintf(row.uuid, sizeof(row.uuid), "%s", m->description.uuid);
 	snprintf(row.peer, sizeof(row.peer), "%s", m->options.host);
 	ret = m->port_ops->begin(m->port, &row, &m->fail);
-	if (!ret)
-		m->state = STATE_BEGUN;
-	return ret;
+	if (ret < 0)
+		return ret;
+	m->epoch = row.epoch;
+	m->state = STATE_BEGUN;
+	return 0;
 }
 
 /**

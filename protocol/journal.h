@@ -111,6 +111,9 @@ int journal_each_open(struct journal *journal, journal_each_fn *each,
 		      void *arg, struct fail *fail);
 int journal_history(struct journal *journal, unsigned int limit,
 		    journal_each_fn *each, void *arg, struct fail *fail);
+/* The newest epoch that this host knows of a guest; 0: none. */
+int journal_epoch(struct journal *journal, const char *uuid, uint64_t *epoch,
+		  struct fail *fail);
 /* The peer has heard how it ended: the tombstone may expire. */
 int journal_acknowledge(struct journal *journal, const char *id,
 			enum side side, struct fail *fail);

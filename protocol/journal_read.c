@@ -250,3 +250,36 @@ int journal_history(struct journal *journal, unsigned int limit,
 	return rows_each(journal, "SELECT " COLUMNS " FROM migration"
 			 " ORDER BY began_ns DESC LIMIT ?1", limit, each, arg, fail);
 }
+
+/**
+ * journal_epoch() - the newest epoch that this host knows of a guest
+ * @journal: which
+ * @uuid: of the guest
+ * @epoch: receives it; 0: no migration of it was ever recorded here
+ * @fail: says why not
+ *
+ * Return: 0 or -errno.
+ */
+int journal_epoch(struct journal *journal, const char *uuid, uint64_t *epoch,
+		  struct fail *fail)
+{
+	static const char doing[] = "read an epoch";
+	sqlite3_stmt *statement;
+	int code, ret = 0;
+
+	pthread_mutex_lock(&journal->lock);
+	statement = journal_prepare(journal, "SELECT coalesce(max(epoch), 0) FROM migration"
+				    " WHERE uuid = ?1 AND state != 'DISCARDED'", doing, &ret,
+				    fail);
+	if (statement) {
+		sqlite3_bind_text(statement, 1, uuid, -1, SQLITE_STATIC);
+		code = sqlite3_step(statement);
+		if (code == SQLITE_ROW)
+			*epoch = (uint64_t)sqlite3_column_int64(statement, 0);
+		else
+			ret = journal_error(journal, code, doing, fail);
+		sqlite3_finalize(statement);
+	}
+	pthread_mutex_unlock(&journal->lock);
+	return ret;
+}

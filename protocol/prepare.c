@@ -191,7 +191,7 @@ static int prepare_take(struct migration *m, const Straddle__Prepare *said)
 	if (strlen(said->dest_name) >= GUEST_NAME_MAX ||
 	    strlen(said->uuid) >= GUEST_UUID_SIZE ||
 	    strlen(said->live) > GUEST_DEFINITION_MAX ||
-	    !said->n_regions || said->n_regions > GUEST_REGIONS_MAX)
+	    said->epoch >= INT64_MAX || !said->n_regions || said->n_regions > GUEST_REGIONS_MAX)
 		return fail_set(&m->fail, -EPROTO,
 				"the source's Prepare is out of bounds");
 	snprintf(m->dest_name, sizeof(m->dest_name), "%s", said->dest_name);
@@ -199,7 +199,7 @@ static int prepare_take(struct migration *m, const Straddle__Prepare *said)
 		 said->dest_name);
 	snprintf(m->description.uuid, sizeof(m->description.uuid), "%s",
 		 said->uuid);
-	m->epoch = said->epoch;
+	m->epoch = said->epoch + 1;	/* GO's, reserved for us */
 	m->keep_paused = said->paused;
 	m->fault_lanes = lanes_accept(said->fault_lanes,
 				      vcpus < FAULT_LANES ? vcpus

@@ -90,9 +90,11 @@ struct progress {
 
 /* What a migration asks of its process. Each returns 0 or -errno. */
 struct port_ops {
-	/* The journal's row of this migration and side; synced. */
-	int (*begin)(void *port, const struct journal_row *row,
-		     struct fail *fail);
+	/*
+	 * The journal's row of this migration and side; synced. A source's
+	 * row receives the guest's epoch, as this host knows it.
+	 */
+	int (*begin)(void *port, struct journal_row *row, struct fail *fail);
 	/* -ESTALE: the row stands elsewhere, *now says where. */
 	int (*move)(void *port, enum owner_state to, enum owner_state *now,
 		    struct fail *fail);

@@ -9,7 +9,8 @@
  *                    {"ok":true,...} or {"ok":false,"errno":N,"error":"..."}
  *     {"do":"begin","row":{"id","side","guest","uuid","peer","peer_digest",
  *                    "epoch","guest_pid"}}    refused when another open row
- *                    has this UUID, or this name on the dest side
+ *                    has this UUID, or this name on the dest side;
+ *                    answers "epoch" (source: as this host knows it)
  *     {"do":"move","to":"ASKED"}       compare-and-set in the journal; when
  *                    it loses: errno ESTALE and "now":"DISCARDED"
  *     {"do":"note","error":S,"summary":{...},"proof":S}  each one optional;

@@ -52,7 +52,6 @@ static int rpc_begin(struct worker *worker, struct json_object *request,
 	struct json_object *told;
 	int ret;
 
-	(void)answer;
 	if (worker->begun || worker->kind == WORKER_ANSWER)
 		return fail_set(fail, -EINVAL, "migration %s has begun already", worker->id);
 	if (!json_object_object_get_ex(request, "row", &told))
@@ -62,10 +61,13 @@ static int rpc_begin(struct worker *worker, struct json_object *request,
 		return ret;
 	memcpy(row.id, worker->id, sizeof(row.id));
 	ret = journal_each_open(journal, row_clash, &clash, fail);
+	if (!ret && row.side == SIDE_SOURCE)
+		ret = journal_epoch(journal, row.uuid, &row.epoch, fail);
 	if (!ret)
 		ret = journal_begin(journal, &row, fail);
 	if (ret)
 		return ret;
+	json_object_object_add(answer, "epoch", json_object_new_uint64(row.epoch));
 	worker->begun = true;
 	if (worker->kind != WORKER_SOURCE)
 		worker->agent->unproven_count--;

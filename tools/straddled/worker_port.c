@@ -55,7 +55,8 @@ static int call(struct json_object *object, struct json_object **reply,
 		close(passed);
 	if (ret < 0)
 		return fail_set(fail, ret,
-				"the agent of this host does not answer its worker (%s); is straddled still running?",
+				"the agent of this host does not answer its "
+				"worker (%s); is straddled still running?",
 				strerror(-ret));
 	return 0;
 }
@@ -72,12 +73,13 @@ static int call_simple(struct json_object *object, struct fail *fail)
 	return ret;
 }
 
-static int port_begin(void *port, const struct journal_row *row,
-		      struct fail *fail)
+static int port_begin(void *port, struct journal_row *row, struct fail *fail)
 {
 	struct worker_port *self = port;
 	struct json_object *object = request("begin");
 	struct json_object *said = json_object_new_object();
+	struct json_object *reply, *epoch;
+	int ret;
 
 	put_text(said, "id", self->id);
 	put_text(said, "side", side_name(row->side));
@@ -90,7 +92,14 @@ static int port_begin(void *port, const struct journal_row *row,
 	json_object_object_add(said, "guest_pid",
 			       json_object_new_int64(row->guest_pid));
 	json_object_object_add(object, "row", said);
-	return call_simple(object, fail);
+	ret = call(object, &reply, fail);
+	if (ret < 0)
+		return ret;
+	ret = reply_error(reply, fail);
+	if (!ret && json_object_object_get_ex(reply, "epoch", &epoch))
+		row->epoch = json_object_get_uint64(epoch);
+	json_object_put(reply);
+	return ret;
 }
 
 static int port_move(void *port, enum owner_state to, enum owner_state *now,
