@@ -88,7 +88,7 @@ show_reasons()
 	NF == 2	{ count[$1]++; first[$1] = first[$1] ? first[$1] : $2 }
 	END	{ for (r in count)
 			printf "  SKIP    %s (%d: %s%s)\n", r, count[r], first[r],
-				count[r] > 1 ? ", ..." : "" }' <<<"$reasons" | sort
+				(count[r] > 1 ? ", ..." : "") }' <<<"$reasons" | sort
 }
 
 if [ $# = 0 ]; then

@@ -188,7 +188,8 @@ static int prepare(struct demo *demo, struct fail *fail)
 	ret = pair_start_guest(demo->pair, GUEST, guest_options, fail);
 	if (ret < 0)
 		return ret;
-	say("  guest '" GUEST "': 512 MiB, 2 vCPUs, writes 80000 pages a second at random in 384 MiB\n");
+	say("  guest '" GUEST "': 512 MiB, 2 vCPUs, writes 80000 pages a second "
+	    "at random in 384 MiB\n");
 	/* Long enough that every page of the working set was written. */
 	return guest_run_on(&demo->pair->hosts->source, GUEST, 400000, fail);
 }
@@ -202,12 +203,14 @@ static int precopy_alone(struct demo *demo, struct fail *fail)
 	if (ret < 0)
 		return ret;
 	if (!ret)
-		return fail_set(fail, -EIO, "pre-copy alone got it across: the guest is not busy enough");
+		return fail_set(fail, -EIO,
+				"pre-copy alone got it across: the guest is not busy enough");
 	ret = history_read(demo, fail);
 	if (ret < 0)
 		return ret;
-	say("  the guest dirties %.0f MiB/s, the link carries %.0f MiB/s: it runs on at the source\n",
-	    (double)demo->dirty_rate / MIB, (double)demo->link_rate / MIB);
+	say("  a second brings %.0f MiB across and leaves %.0f MiB dirty: "
+	    "it runs on at the source\n", (double)demo->link_rate / MIB,
+	    (double)demo->dirty_rate / MIB);
 	return guest_run_on(&demo->pair->hosts->source, GUEST, 40000, fail);
 }
 
