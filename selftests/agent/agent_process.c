@@ -127,7 +127,8 @@ int agent_stop(struct agent_process *agent)
 {
 	agent->status = process_stop(agent->pid);
 	agent->pid = 0;
-	while (log_more(agent))
+	/* Not to its end: a worker that runs on has it open, too. */
+	while (!sys_wait_fd(agent->log_fd, POLLIN, 0) && log_more(agent))
 		;
 	close(agent->log_fd);
 	return agent->status;

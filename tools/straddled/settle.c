@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * settle.c - end at start what an earlier agent left in the middle.
+ * settle.c - end what a worker that died, or an earlier agent, left in the
+ * middle.
  *
  * Only what is safe from this host's journal alone: the source before its
  * question (ASKED), the dest before its decision (GO). A worker that outlived
- * its agent can do no harm to this: it lost its agent, so it cannot move its
- * row, and it moves its row before it acts. All other rows stay as they are.
+ * its agent is ended first; it could not move its row any more, either. All
+ * other rows stay as they are, and so do their workers.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "log.h"
+#include "predecessor.h"
 #include "settle.h"
 #include "sys.h"
 
 #define ROWS_MAX	1024	/* settled in one start */
 
-static const char reason[] = "the agent was restarted in the middle of it";
+static const char restarted[] = "the agent was restarted in the middle of it";
 
 struct settle {
 	enum owner_state state;
@@ -114,7 +116,15 @@ static const struct settle settle_table[] = {
 	{ STATE_LOADED, settle_incoming },
 };
 
-static void row_settle(struct agent *agent, const struct journal_row *row)
+/**
+ * settle_row() - end a migration whose worker is gone, where that is safe
+ * @agent: of this host
+ * @row: its row, open
+ * @reason: why it is to end, unless its row says so already
+ *
+ * Return: true if it ended; else it stays open, and status tells.
+ */
+bool settle_row(struct agent *agent, const struct journal_row *row, const char *reason)
 {
 	struct fail fail = { 0 };
 	size_t i;
@@ -126,9 +136,12 @@ static void row_settle(struct agent *agent, const struct journal_row *row)
 	if (i == sizeof(settle_table) / sizeof(settle_table[0])) {
 		log_warning("migration %s of guest '%s' is open in state %s and has no worker",
 			    row->id, row->guest, owner_state_name(row->state));
-		return;
+		return false;
 	}
-	ret = journal_note(agent->journal, row->id, row->side, reason, NULL, NULL, &fail);
+	ret = predecessor_end(agent, row->id, row->side, &fail);
+	if (!ret)
+		ret = journal_note(agent->journal, row->id, row->side, reason, NULL, NULL,
+				   &fail);
 	if (!ret)
 		ret = settle_table[i].run(agent, row, &fail);
 	if (ret)
@@ -137,6 +150,7 @@ static void row_settle(struct agent *agent, const struct journal_row *row)
 	else
 		log_notice("migration %s of guest '%s' was left in state %s: ended", row->id,
 			   row->guest, owner_state_name(row->state));
+	return !ret;
 }
 
 struct rows {
@@ -177,6 +191,6 @@ void settle_rows(struct agent *agent)
 	if (ret)
 		log_error("%s", fail.text);
 	for (i = 0; i < rows.count; i++)
-		row_settle(agent, &rows.table[i]);
+		settle_row(agent, &rows.table[i], restarted);
 	free(rows.table);
 }

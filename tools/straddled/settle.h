@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* settle.h - at start: end what an earlier agent left in the middle. */
+/* settle.h - end what a worker left in the middle. */
 #ifndef STRADDLE_SETTLE_H
 #define STRADDLE_SETTLE_H
 
 #include "agent.h"
 
 void settle_rows(struct agent *agent);
+bool settle_row(struct agent *agent, const struct journal_row *row, const char *reason);
 
 #endif

@@ -7,7 +7,8 @@
 
 #include "cleanup.h"
 #include "log.h"
-#include "record.h"
+#include "predecessor.h"
+#include "settle.h"
 #include "sys.h"
 #include "tools/lib/migration_json.h"
 #include "tools/lib/packet.h"
@@ -112,6 +113,8 @@ static int worker_start(struct worker *worker, struct json_object *job, struct f
 	struct agent *agent = worker->agent;
 	int ret = worker_spawn(worker, fail);
 
+	if (!ret && worker->kind != WORKER_ANSWER)
+		ret = predecessor_record(agent, worker->id, worker->side, worker->pid);
 	if (!ret)
 		ret = packet_send(worker->command, job, -1);
 	json_object_put(job);
@@ -271,7 +274,7 @@ static void death_describe(const siginfo_t *info, char *text, size_t size)
 		snprintf(text, size, "worker died: signal %d", info->si_status);
 }
 
-/* What its row says at the end; a row that is open has lost its worker. */
+/* What its row says at the end; one that is open is ended, where that is safe. */
 static void row_close(struct worker *worker, const siginfo_t *info,
 		      struct journal_row *row)
 {
@@ -292,6 +295,11 @@ static void row_close(struct worker *worker, const siginfo_t *info,
 		snprintf(worker->error, sizeof(worker->error), "%s", death);
 	if (journal_note(journal, worker->id, worker->side, death, NULL, NULL, &fail))
 		log_error("%s", fail.text);
+	if (!settle_row(worker->agent, row, death))
+		return;
+	journal_row_fini(row);
+	if (journal_get(journal, worker->id, worker->side, row, &fail))
+		*row = (struct journal_row){ .state = STATE_NONE };
 }
 
 static struct json_object *result_new(const struct worker *worker,
@@ -342,6 +350,8 @@ void worker_ended(struct worker *worker)
 
 	sys_retry(waitid(P_PIDFD, (id_t)worker->pidfd, &info, WEXITED));
 	worker_rpc_drain(worker);
+	if (worker->kind != WORKER_ANSWER)
+		predecessor_forget(worker->agent, worker->id, worker->side);
 	if (worker->begun)
 		row_close(worker, &info, &row);
 	worker_report(worker, &info, &row);
