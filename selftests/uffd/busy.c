@@ -60,7 +60,7 @@ static int busy(struct peer *peer)
 static void count_signal(int signal)
 {
 	(void)signal;
-	busy_peer->board->signals++;
+	__atomic_fetch_add(&busy_peer->board->signals, 1, __ATOMIC_RELAXED);
 }
 
 /* Queued signals: none may get lost, none may come twice. */
