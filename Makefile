@@ -146,7 +146,9 @@ check demo: deps
 	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) run-$@
 
 bench: all
-	$(Q)$(O)/straddle-bench $(BENCH_ARGS)
+	@mkdir -p $(O)/bench
+	$(Q)$(O)/straddle-bench --json $(O)/bench/bench.json \
+		--markdown $(O)/bench/bench.md $(BENCH_ARGS)
 
 deps:
 	@tools/scripts/deps.sh
@@ -188,7 +190,7 @@ help:
 	@echo '  all           libraries and programs (the default)'
 	@echo '  check         build, then run the selftests (TARGETS="uffd copy": only these)'
 	@echo '  demo          two hosts, one guest, pre-copy and post-copy; under two minutes'
-	@echo '  bench         the benchmark (BENCH_ARGS: its options)'
+	@echo '  bench         the benchmark, written to O/bench/ (BENCH_ARGS: its options)'
 	@echo '  tests         build the test programs only'
 	@echo '  check-style   rules of the code that a script can check'
 	@echo '  check-layers  no include points up'

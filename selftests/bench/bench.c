@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* bench.c - the benchmark runs, and what it writes can be read. */
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "lib/program.h"
+
+static struct json_object *member(struct json_object *json, const char *name)
+{
+	struct json_object *value = NULL;
+
+	EXPECT_TRUE(json_object_object_get_ex(json, name, &value)) {
+		TH_LOG("no member '%s'", name);
+	}
+	return value;
+}
+
+static double number(struct json_object *json, const char *name)
+{
+	return json_object_get_double(member(json, name));
+}
+
+/* Nothing about how much: only that the three are in order. */
+static void spread_check(struct json_object *spread)
+{
+	EXPECT_TRUE(number(spread, "min") > 0);
+	EXPECT_TRUE(number(spread, "min") <= number(spread, "median"));
+	EXPECT_TRUE(number(spread, "median") <= number(spread, "max"));
+}
+
+static void row_check(struct json_object *row)
+{
+	EXPECT_NE(NULL, json_object_get_string(member(row, "id")));
+	EXPECT_NE(NULL, json_object_get_string(member(row, "unit")));
+	member(row, "goal");
+	member(row, "met");
+	spread_check(member(row, "ours"));
+	if (!member(row, "against"))
+		return;
+	spread_check(member(row, "peer"));
+	spread_check(member(row, "ratio"));
+}
+
+static struct json_object *bench_run(char *text, size_t size)
+{
+	char path[256];
+	const char *const argv[] = { "straddle-bench", "--quick", "--json", path, NULL };
+	struct json_object *json;
+	int ret;
+
+	snprintf(path, sizeof(path), "%s/bench.json", test_dir());
+	ret = program_output(argv, text, size);
+	ASSERT_EQ(0, ret) {
+		TH_LOG("%s", text);
+	}
+	json = json_object_from_file(path);
+	ASSERT_NE(NULL, json);
+	return json;
+}
+
+TEST_TIMEOUT(every_row_is_measured_and_well_formed, 120)
+{
+	struct json_object *json, *list;
+	char text[8192];
+	size_t i;
+
+	if (geteuid())
+		SKIP(return, "network namespaces take root");
+	json = bench_run(text, sizeof(text));
+	list = member(json, "rows");
+	EXPECT_GT(json_object_array_length(list), 10);
+	for (i = 0; i < json_object_array_length(list); i++)
+		row_check(json_object_array_get_idx(list, i));
+	EXPECT_TRUE(number(member(json, "machine"), "processors") > 0);
+	json_object_put(json);
+}
+
+TEST(row_that_is_not_there_is_named)
+{
+	const char *const argv[] = { "straddle-bench", "--rows", "push-1,nothing", NULL };
+	char text[1024];
+
+	EXPECT_EQ(2, program_output(argv, text, sizeof(text)));
+	EXPECT_NE(NULL, strstr(text, "'nothing'"));
+}
+
+TEST(number_out_of_bounds_is_refused_with_the_bounds)
+{
+	const char *const argv[] = { "straddle-bench", "--pairs", "1000", NULL };
+	char text[1024];
+
+	EXPECT_EQ(2, program_output(argv, text, sizeof(text)));
+	EXPECT_NE(NULL, strstr(text, "from 1 to 101"));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * bench.h - what is measured, and against what.
+ *
+ * A row measures ours and a peer (or a floor) in turn, A B A B ..., so that
+ * whatever else the machine does falls on both; ratios are taken pair by pair.
+ */
+#ifndef STRADDLE_BENCH_H
+#define STRADDLE_BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "fail.h"
+#include "tools/bench/site.h"
+
+#define PAIRS_MAX	101
+
+enum sense { AT_LEAST, AT_MOST, NO_GOAL };
+
+struct row;
+
+/* One measurement. Return: 0 with *@value in the row's unit, or -errno. */
+typedef int measure_fn(const struct site *site, const struct row *row,
+		       double *value, struct fail *fail);
+
+struct row {
+	const char *id, *unit;
+	const char *measures;		/* what ours is */
+	const char *against;		/* what the peer is; NULL: nothing */
+	measure_fn *ours, *peer;	/* no @peer: the goal is a value */
+	enum sense sense;
+	double goal;			/* of the ratio, or of the value */
+	unsigned int lanes;
+	bool tls;
+};
+
+struct spread {
+	double min, median, max;
+};
+
+struct result {
+	bool measured;
+	struct spread ours, peer, ratio;
+	bool met;
+};
+
+extern const struct row rows[];
+extern const unsigned int rows_count;
+
+int row_run(const struct site *site, const struct row *row, unsigned int pairs,
+	    struct result *result, struct fail *fail);
+void row_goal(const struct row *row, char *text, size_t size);
+
+/* The measurements: push.c, stream.c, fault.c, floor.c, books.c */
+measure_fn push_measure, round_measure;
+measure_fn stream_measure, stream_memory_measure;
+measure_fn fault_measure, fault_floor_measure;
+measure_fn books_source_measure, books_dest_measure;
+measure_fn memory_source_measure, memory_dest_measure;
+
+/* report.c */
+void report_print(const struct result *results, unsigned int pairs);
+int report_json(const char *path, const struct result *results,
+		unsigned int pairs, struct fail *fail);
+int report_markdown(const char *path, const struct result *results,
+		    unsigned int pairs, struct fail *fail);
+
+#endif

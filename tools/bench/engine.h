@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* engine.h - either end of a migration's memory, without phases or guests. */
+#ifndef STRADDLE_BENCH_ENGINE_H
+#define STRADDLE_BENCH_ENGINE_H
+
+#include "copy/dest.h"
+#include "copy/source.h"
+#include "tools/bench/site.h"
+
+#define GENERATION	1	/* of all frames: each process moves once */
+
+/* What is moved, and over what. Both ends go by the same plan. */
+struct plan {
+	unsigned int push_lanes, fault_lanes;
+	bool tls;
+	int memory;		/* source: the guest's */
+	uint64_t size, filled;	/* bytes; what is filled comes first */
+};
+
+/* One process's end; it goes away with the process. */
+struct engine {
+	const struct party *party;
+	const struct plan *plan;
+	struct region_map map;
+	struct source *source;
+	struct dest *dest;
+	uint8_t *guest;		/* dest: the guest's mapping */
+	int memory;		/* dest: its memfd, empty */
+};
+
+int engine_open_source(struct engine *engine, const struct party *party,
+		       const struct plan *plan);
+int engine_open_dest(struct engine *engine, const struct party *party,
+		     const struct plan *plan);
+int engine_switch(struct engine *engine);
+int engine_wait_source(struct engine *engine, bool (*done)(struct source *));
+int engine_wait_dest(struct engine *engine, bool (*done)(struct dest *));
+int engine_prove(struct engine *engine);
+int engine_push_source(struct engine *engine);
+int engine_push_dest(struct engine *engine);
+
+#endif

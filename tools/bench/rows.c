@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* rows.c - the benchmark as a table, and how a row of it is run. */
+#include <stdlib.h>
+
+#include "tools/bench/bench.h"
+
+#define STREAM		"plain TCP stream, 64 KiB blocks"
+#define STREAMS		"two plain TCP streams, 64 KiB blocks"
+#define STREAM_TLS	"TLS stream of the same keys, 64 KiB blocks"
+#define MEMORY		"the same stream out of and into guest memory"
+#define FLOOR		"echo of 16 B for 4 KiB + local userfaultfd round trip"
+
+const struct row rows[] = {
+	{ "push-1", "MiB/s", "post-copy push, 1 lane", STREAM,
+	  push_measure, stream_measure, AT_LEAST, 0.8, 1, false },
+	{ "push-2", "MiB/s", "post-copy push, 2 lanes", STREAMS,
+	  push_measure, stream_measure, AT_LEAST, 0.8, 2, false },
+	{ "push-1-memory", "MiB/s", "post-copy push, 1 lane", MEMORY,
+	  push_measure, stream_memory_measure, AT_LEAST, 0.8, 1, false },
+	{ "push-1-tls", "MiB/s", "post-copy push, 1 lane, TLS", STREAM_TLS,
+	  push_measure, stream_measure, AT_LEAST, 0.8, 1, true },
+	{ "push-2-tls", "MiB/s", "post-copy push, 2 lanes, TLS", STREAM_TLS " (two)",
+	  push_measure, stream_measure, AT_LEAST, 0.8, 2, true },
+	{ "round-1", "MiB/s", "pre-copy round, 1 lane", STREAM,
+	  round_measure, stream_measure, AT_LEAST, 0.8, 1, false },
+	{ "round-2", "MiB/s", "pre-copy round, 2 lanes", STREAMS,
+	  round_measure, stream_measure, AT_LEAST, 0.8, 2, false },
+	{ "round-1-memory", "MiB/s", "pre-copy round, 1 lane", MEMORY,
+	  round_measure, stream_memory_measure, AT_LEAST, 0.8, 1, false },
+	{ "round-1-tls", "MiB/s", "pre-copy round, 1 lane, TLS", STREAM_TLS,
+	  round_measure, stream_measure, AT_LEAST, 0.8, 1, true },
+	{ "fault-idle", "us", "network fault of 4 KiB, median, no push", FLOOR,
+	  fault_measure, fault_floor_measure, AT_MOST, 2, 1, false },
+	{ "fault-idle-tls", "us", "network fault of 4 KiB, median, no push, TLS", FLOOR " (plain)",
+	  fault_measure, fault_floor_measure, NO_GOAL, 0, 1, true },
+	{ "states-source", "bit/page", "bookkeeping of the source, guest of 8 GiB", NULL,
+	  books_source_measure, NULL, AT_MOST, 4, 0, false },
+	{ "states-dest", "bit/page", "bookkeeping of the dest, guest of 8 GiB", NULL,
+	  books_dest_measure, NULL, AT_MOST, 4, 0, false },
+	{ "resident-source", "MiB", "resident memory of the source's process, guest of 8 GiB", NULL,
+	  memory_source_measure, NULL, AT_MOST, 64, 0, false },
+	{ "resident-dest", "MiB", "the dest's, without the guest's memory", NULL,
+	  memory_dest_measure, NULL, AT_MOST, 64, 0, false },
+};
+
+const unsigned int rows_count = sizeof(rows) / sizeof(rows[0]);
+
+static int compare(const void *a, const void *b)
+{
+	double left = *(const double *)a, right = *(const double *)b;
+
+	return left < right ? -1 : left > right;
+}
+
+static struct spread spread_of(double *values, unsigned int count)
+{
+	unsigned int middle = count / 2;
+
+	qsort(values, count, sizeof(*values), compare);
+	return (struct spread){
+		.min = values[0],
+		.median = count % 2 ? values[middle]
+				    : (values[middle - 1] + values[middle]) / 2,
+		.max = values[count - 1],
+	};
+}
+
+static bool goal_met(const struct row *row, const struct result *result)
+{
+	double value = row->peer ? result->ratio.median : result->ours.median;
+
+	return row->sense == AT_LEAST ? value >= row->goal : value <= row->goal;
+}
+
+/**
+ * row_goal() - a row's goal in words
+ * @row: of the table
+ * @text: receives ">= 0.8 x", "<= 64", "" (none)
+ * @size: of @text
+ */
+void row_goal(const struct row *row, char *text, size_t size)
+{
+	*text = '\0';
+	if (row->sense != NO_GOAL)
+		snprintf(text, size, "%s %g%s", row->sense == AT_LEAST ? ">=" : "<=", row->goal,
+			 row->peer ? " x" : "");
+}
+
+/**
+ * row_run() - measure ours and the peer in turn
+ * @site: where
+ * @row: what
+ * @pairs: how often, 1 to PAIRS_MAX
+ * @result: receives what came out
+ * @fail: says why not
+ *
+ * Return: 0 or -errno.
+ */
+int row_run(const struct site *site, const struct row *row, unsigned int pairs,
+	    struct result *result, struct fail *fail)
+{
+	double ours[PAIRS_MAX], peer[PAIRS_MAX], ratio[PAIRS_MAX];
+	unsigned int i;
+
+	for (i = 0; i < pairs; i++) {
+		int ret = row->ours(site, row, &ours[i], fail);
+
+		if (!ret && row->peer)
+			ret = row->peer(site, row, &peer[i], fail);
+		if (ret)
+			return ret;
+		if (row->peer)
+			ratio[i] = ours[i] / peer[i];
+	}
+	result->ours = spread_of(ours, pairs);
+	if (row->peer) {
+		result->peer = spread_of(peer, pairs);
+		result->ratio = spread_of(ratio, pairs);
+	}
+	result->met = goal_met(row, result);
+	result->measured = true;
+	return 0;
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* site.c - two hosts, a cable, keys for TLS, and some guest memory. */
+#include "tools/bench/site.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "cleanup.h"
+#include "sys.h"
+#include "tools/net/netns.h"
+
+#define SOURCE_CIDR	"10.177.0.1/24"
+#define DEST_CIDR	DEST_ADDRESS "/24"
+
+/* Bytes that no page has all zero and none has as another one has. */
+static void block_fill(uint64_t *words, size_t count, uint64_t *state)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		*state ^= *state << 13;
+		*state ^= *state >> 7;
+		*state ^= *state << 17;
+		words[i] = *state;
+	}
+}
+
+/**
+ * memory_create() - guest memory in a memfd
+ * @size: of it, bytes
+ * @filled: how much of its beginning holds data; the rest was never written
+ *
+ * Return: its descriptor or -errno.
+ */
+int memory_create(uint64_t size, uint64_t filled)
+{
+	int fd = sys_ret(memfd_create("straddle-bench", MFD_CLOEXEC));
+	uint64_t words[8192], done, state = 88172645463325252ull;
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	ret = sys_ret(ftruncate(fd, (off_t)size));
+	for (done = 0; !ret && done < filled; done += sizeof(words)) {
+		block_fill(words, sizeof(words) / sizeof(*words), &state);
+		ret = sys_pwrite_all(fd, words, sizeof(words), done);
+	}
+	if (!ret)
+		return fd;
+	close(fd);
+	return ret;
+}
+
+static int key_write(const char *path)
+{
+	__cleanup_file FILE *file = fopen(path, "wx");
+	uint8_t key[32];
+	size_t i;
+
+	if (!file)
+		return -EIO;
+	if (getrandom(key, sizeof(key), 0) != sizeof(key) ||
+	    fchmod(fileno(file), 0600))
+		return -EIO;
+	fprintf(file, "bench:");
+	for (i = 0; i < sizeof(key); i++)
+		fprintf(file, "%02x", key[i]);
+	fprintf(file, "\n");
+	return ferror(file) ? -EIO : 0;
+}
+
+static int keys_make(struct site *site, struct fail *fail)
+{
+	char path[96];
+	struct credentials_paths paths = { .psk_file = path };
+	int ret;
+
+	snprintf(path, sizeof(path), "%s/keys", site->dir);
+	ret = key_write(path);
+	if (ret < 0)
+		return fail_set(fail, ret, "cannot write %s", path);
+	ret = credentials_load(SECURITY_PSK, &paths, &site->credentials, fail);
+	unlink(path);
+	return ret;
+}
+
+static int hosts_make(struct site *site, struct fail *fail)
+{
+	struct netns_end source = {
+		.name = "eth0", .address = SOURCE_CIDR,
+	}, dest = {
+		.name = "eth0", .address = DEST_CIDR,
+	};
+
+	site->source_netns = netns_create(fail);
+	if (site->source_netns < 0)
+		return site->source_netns;
+	site->dest_netns = netns_create(fail);
+	if (site->dest_netns < 0)
+		return site->dest_netns;
+	source.netns = site->source_netns;
+	dest.netns = site->dest_netns;
+	return netns_connect(&source, &dest, fail);
+}
+
+/**
+ * site_open() - make all that measurements share
+ * @site: receives it; site_close() removes it, also after a failure here
+ * @memory_size: of the guest memory that is moved, bytes
+ * @fail: says why not
+ *
+ * Return: 0 or -errno.
+ */
+int site_open(struct site *site, uint64_t memory_size, struct fail *fail)
+{
+	int ret;
+
+	*site = (struct site){
+		.source_netns = -1, .dest_netns = -1, .memory = -1,
+		.memory_size = memory_size,
+	};
+	snprintf(site->dir, sizeof(site->dir), "/dev/shm/straddle-bench.XXXXXX");
+	if (!mkdtemp(site->dir)) {
+		site->dir[0] = '\0';
+		return fail_set(fail, -EIO, "cannot make a folder in /dev/shm");
+	}
+	ret = hosts_make(site, fail);
+	if (!ret)
+		ret = keys_make(site, fail);
+	if (ret)
+		return ret;
+	site->memory = memory_create(memory_size, memory_size);
+	if (site->memory < 0)
+		return fail_set(fail, site->memory, "cannot make %llu MiB of guest memory: %s",
+				(unsigned long long)memory_size >> 20, strerror(-site->memory));
+	return 0;
+}
+
+/**
+ * site_close() - remove all of it
+ * @site: from site_open()
+ */
+void site_close(struct site *site)
+{
+	int *fds[] = { &site->source_netns, &site->dest_netns, &site->memory };
+	size_t i;
+
+	for (i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (*fds[i] >= 0)
+			close(*fds[i]);
+	credentials_free(site->credentials);
+	if (site->dir[0])
+		rmdir(site->dir);
+}
