@@ -48,10 +48,13 @@ static int barrier_take(struct migration *m, struct event *event)
 			m->barrier);
 }
 
-/* A round may be cut short: by the user, or by --timeout. */
+/*
+ * A round may be cut short: by the user, or by --timeout. The last one, with
+ * the guest stopped, is not a matter of time any more.
+ */
 static int round_wait(struct migration *m)
 {
-	bool cut = false;
+	bool cut = m->state == STATE_STOPPED;
 
 	while (!source_round_done(m->source, &m->round)) {
 		struct event event;
