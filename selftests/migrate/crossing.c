@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* crossing.c - what the tests of whole migrations share. */
+#include "crossing.h"
+
+#include <poll.h>
+#include <string.h>
+
+#include "harness.h"
+
+#define ARGS_MAX	24
+#define ROW_TRIES	400
+#define TRY_MS		25
+
+const struct net_rate crossing_slow = {
+	.rate = 100000000, .burst = 128 << 10, .latency_us = 50000,
+};
+
+/**
+ * crossing_guest() - start a busy guest on the source
+ * @pair: of the source
+ * @name: of the guest
+ * @more: options of straddle-vmm that come last, NULL at the end
+ */
+void crossing_guest(struct pair *pair, const char *name,
+		    const char *const more[])
+{
+	const char *options[ARGS_MAX] = { "--engine", "threads", "--memory",
+					  "48M", "--workload", "hot" };
+	struct fail fail = { 0 };
+	size_t n = 6;
+
+	while (*more && n < ARGS_MAX - 1)
+		options[n++] = *more++;
+	ASSERT_EQ(0, pair_start_guest(pair, name, options, &fail)) {
+		TH_LOG("%s", fail.text);
+	}
+}
+
+/**
+ * crossing_arrived() - prove that a guest is here, whole and ordinary
+ * @pair: of both hosts
+ * @host: where it has arrived
+ * @name: of the guest
+ */
+void crossing_arrived(struct pair *pair, const struct host *host,
+		      const char *name)
+{
+	struct guest_stats stats = { .walk_bad = 1 };
+	struct fail fail = { 0 };
+	struct guest_view view;
+
+	EXPECT_EQ(0, host_settle(host));
+	EXPECT_EQ(0, guest_run_on(host, name, 2, &fail)) {
+		TH_LOG("%s", fail.text);
+	}
+	EXPECT_EQ(0, guest_walk(host, name, &stats, &fail)) {
+		TH_LOG("%s", fail.text);
+	}
+	EXPECT_EQ(0, stats.walk_bad);
+	EXPECT_EQ(0, stats.bad);
+	EXPECT_LT(0, stats.walked);
+	EXPECT_EQ(0, host_files(host, "pages-"));
+	EXPECT_EQ(1, witness_owners(pair));
+	ASSERT_EQ(0, guest_view_get(host, name, &view, &fail));
+	EXPECT_EQ(1, process_is_ordinary(view.pid));
+	guest_view_fini(&view);
+}
+
+/**
+ * crossing_left() - prove that a host has nothing of a guest
+ * @host: which
+ * @name: of the guest
+ * @guests: other guests that are there
+ */
+void crossing_left(const struct host *host, const char *name, int guests)
+{
+	EXPECT_EQ(0, host_settle(host));
+	EXPECT_FALSE(guest_exists(host, name));
+	EXPECT_EQ(0, host_files(host, "pages-"));
+	EXPECT_EQ(2 + guests, host_processes(host, NULL));
+}
+
+/**
+ * crossing_undone() - prove that a migration that failed left no trace
+ * @pair: of both hosts; one guest, which runs
+ * @name: of the guest
+ */
+void crossing_undone(struct pair *pair, const char *name)
+{
+	crossing_arrived(pair, &pair->hosts->source, name);
+	crossing_left(&pair->hosts->dest, name, 0);
+}
+
+/**
+ * crossing_rows() - how a migration ended, in both journals
+ * @pair: of both hosts
+ * @id: of the migration
+ * @source: the state that its row has there
+ * @dest: and there; "" where there is to be none
+ */
+void crossing_rows(struct pair *pair, const char *id, const char *source,
+		   const char *dest)
+{
+	char state[16];
+
+	EXPECT_EQ(0, host_settle(&pair->hosts->source));
+	EXPECT_EQ(0, host_settle(&pair->hosts->dest));
+	row_state(&pair->hosts->source, id, SIDE_SOURCE, state, sizeof(state));
+	EXPECT_STREQ(source, state);
+	row_state(&pair->hosts->dest, id, SIDE_DEST, state, sizeof(state));
+	EXPECT_STREQ(dest, state);
+}
+
+/**
+ * crossing_row_reaches() - wait until a row is in a state
+ * @host: of the journal
+ * @id: of the migration
+ * @side: of the row
+ * @state: its name
+ *
+ * Return: false when it does not get there.
+ */
+bool crossing_row_reaches(const struct host *host, const char *id,
+			  enum side side, const char *state)
+{
+	char now[16];
+	int i;
+
+	for (i = 0; i < ROW_TRIES; i++) {
+		row_state(host, id, side, now, sizeof(now));
+		if (!strcmp(now, state))
+			return true;
+		poll(NULL, 0, TRY_MS);
+	}
+	TH_LOG("the row is in state '%s'", now);
+	return false;
+}
