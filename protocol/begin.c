@@ -79,6 +79,7 @@ static int row_begin(struct migration *m)
 		.side = SIDE_SOURCE,
 		.state = STATE_BEGUN,
 		.guest_pid = m->description.pid,
+		.paused = !m->description.running,
 	};
 	int ret;
 

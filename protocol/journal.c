@@ -54,8 +54,9 @@ int journal_begin(struct journal *journal, const struct journal_row *row,
 				doing, owner_state_name(row->state), side_name(row->side));
 	pthread_mutex_lock(&journal->lock);
 	statement = journal_prepare(journal, "INSERT INTO migration (id, side, state, guest, uuid,"
-				    " peer, peer_digest, epoch, guest_pid, began_ns, error)"
-				    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+				    " peer, peer_digest, epoch, guest_pid, began_ns, error,"
+				    " paused)"
+				    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
 				    doing, &ret, fail);
 	if (statement) {
 		journal_bind(statement, row->id, row->side);
@@ -69,6 +70,7 @@ int journal_begin(struct journal *journal, const struct journal_row *row,
 		(void)sqlite3_bind_int64(statement, 10,
 					 (int64_t)(row->began_ns ? row->began_ns : wall_ns()));
 		journal_bind_text(statement, 11, row->error);
+		(void)sqlite3_bind_int(statement, 12, row->paused);
 		ret = statement_run(journal, statement, doing, fail);
 	}
 	pthread_mutex_unlock(&journal->lock);

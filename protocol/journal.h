@@ -70,6 +70,7 @@ struct journal_row {
 	char peer_digest[65];	/* hex SHA-256 of the peer's certificate */
 	uint64_t epoch;
 	int64_t guest_pid;
+	bool paused;		/* source: it was paused before Begin */
 	uint64_t began_ns;	/* CLOCK_REALTIME */
 	uint64_t ended_ns;	/* 0: open */
 	char error[512];	/* first reason of failure, or "" */

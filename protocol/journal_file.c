@@ -25,6 +25,7 @@ static const char schema[] =
 	" peer_digest TEXT NOT NULL,"
 	" epoch INTEGER NOT NULL,"
 	" guest_pid INTEGER NOT NULL,"
+	" paused INTEGER NOT NULL,"
 	" began_ns INTEGER NOT NULL,"
 	" ended_ns INTEGER NOT NULL DEFAULT 0,"
 	" acknowledged INTEGER NOT NULL DEFAULT 0,"

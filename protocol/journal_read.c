@@ -7,7 +7,7 @@
 #include "sys.h"
 
 #define COLUMNS	"id, side, state, guest, uuid, peer, peer_digest, epoch, guest_pid, " \
-		"began_ns, ended_ns, error, summary, proof, acknowledged"
+		"began_ns, ended_ns, error, summary, proof, acknowledged, paused"
 
 /**
  * journal_bind_text() - give a statement a text
@@ -84,6 +84,7 @@ static int row_take(sqlite3_stmt *statement, struct journal_row *row)
 	row->ended_ns = (uint64_t)sqlite3_column_int64(statement, 10);
 	text_take(statement, 11, row->error, sizeof(row->error));
 	row->acknowledged = sqlite3_column_int(statement, 14);
+	row->paused = sqlite3_column_int(statement, 15);
 	ret = text_dup(statement, 12, &row->summary);
 	if (!ret)
 		ret = text_dup(statement, 13, &row->proof);

@@ -45,11 +45,13 @@ static const enum owner_state *way_to(enum owner_state state)
 	return NULL;
 }
 
-static void row_write(const struct agent_process *agent, enum owner_state state)
+static void row_write(const struct agent_process *agent, enum owner_state state,
+		      bool paused)
 {
 	const enum owner_state *way = way_to(state);
 	struct journal_row row = {
 		.id = ID, .guest = "moving", .uuid = UUID, .peer = "127.0.0.1:1",
+		.paused = paused,
 	};
 	struct journal *journal;
 	struct fail fail = { 0 };
@@ -93,7 +95,7 @@ FIXTURE_VARIANT(row)
 FIXTURE_SETUP(row)
 {
 	agent_dirs(&self->agent, "a");
-	row_write(&self->agent, variant->left);
+	row_write(&self->agent, variant->left, false);
 }
 
 FIXTURE_TEARDOWN(row)
@@ -164,6 +166,7 @@ FIXTURE_VARIANT(guest)
 	const char *uuid;
 	const char *how;		/* the guest waits */
 	const char *found;		/* NULL: it is gone */
+	bool paused;			/* it was, before Begin */
 };
 
 FIXTURE_SETUP(guest)
@@ -176,7 +179,7 @@ FIXTURE_SETUP(guest)
 
 	agent_dirs(&self->agent, "a");
 	ASSERT_EQ(0, mkdir(self->agent.run_dir, 0700));
-	row_write(&self->agent, variant->left);
+	row_write(&self->agent, variant->left, variant->paused);
 	ASSERT_EQ(0, vmm_spawn(&self->vmm, "moving", &options)) {
 		TH_LOG("%s", self->vmm.fail.text);
 	}
@@ -196,6 +199,9 @@ FIXTURE_TEARDOWN(guest)
 FIXTURE_VARIANT_ADD(guest, stopping) { STATE_STOPPING, UUID, "--paused", "running" };
 FIXTURE_VARIANT_ADD(guest, stopped) { STATE_STOPPED, UUID, "--paused", "running" };
 FIXTURE_VARIANT_ADD(guest, resuming) { STATE_RESUMING, UUID, "--paused", "running" };
+FIXTURE_VARIANT_ADD(guest, paused_stopped) {
+	STATE_STOPPED, UUID, "--paused", "paused", .paused = true
+};
 /* The dest may run it: it must not go on here. */
 FIXTURE_VARIANT_ADD(guest, asked) { STATE_ASKED, UUID, "--paused", "paused" };
 FIXTURE_VARIANT_ADD(guest, held) { STATE_HELD, UUID, "--paused", "paused" };

@@ -8,8 +8,8 @@
  *   PORT_RPC_FD      the worker asks, the agent answers each request with
  *                    {"ok":true,...} or {"ok":false,"errno":N,"error":"..."}
  *     {"do":"begin","row":{"id","side","guest","uuid","peer","peer_digest",
- *                    "epoch","guest_pid"}}    refused when another open row
- *                    has this UUID, or this name on the dest side;
+ *                    "epoch","guest_pid","paused"}}  refused when another
+ *                    open row has this UUID, or this name at the dest;
  *                    answers "epoch" (source: as this host knows it)
  *     {"do":"move","to":"ASKED"}       compare-and-set in the journal; when
  *                    it loses: errno ESTALE and "now":"DISCARDED"

@@ -18,6 +18,7 @@ static const struct field begin_fields[] = {
 	FIELD(TEXT, struct journal_row, peer_digest),
 	FIELD(U64, struct journal_row, epoch),
 	FIELD(U64, struct journal_row, guest_pid),
+	FIELD(BOOL, struct journal_row, paused),
 };
 
 /* What users see. */

@@ -58,7 +58,7 @@ static int settle_running(struct agent *agent, const struct journal_row *row,
 	return row_move(agent, row, STATE_RESUMED, fail);
 }
 
-/* STOPPING, STOPPED, RESUMING: it is to go on here. */
+/* STOPPING, STOPPED, RESUMING: it is to go on here, as it was at Begin. */
 static int settle_stopped(struct agent *agent, const struct journal_row *row,
 			  struct fail *fail)
 {
@@ -79,7 +79,8 @@ static int settle_stopped(struct agent *agent, const struct journal_row *row,
 			    row->guest, row->id);
 		return row_move(agent, row, STATE_RESUMED, fail);
 	}
-	ret = agent->driver->resume(guest, fail);
+	if (!row->paused)
+		ret = agent->driver->resume(guest, fail);
 	guest_description_fini(&description);
 	agent->driver->close(guest);
 	return ret ? ret : row_move(agent, row, STATE_RESUMED, fail);

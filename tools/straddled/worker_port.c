@@ -91,6 +91,8 @@ static int port_begin(void *port, struct journal_row *row, struct fail *fail)
 			       json_object_new_uint64(row->epoch));
 	json_object_object_add(said, "guest_pid",
 			       json_object_new_int64(row->guest_pid));
+	json_object_object_add(said, "paused",
+			       json_object_new_boolean(row->paused));
 	json_object_object_add(object, "row", said);
 	ret = call(object, &reply, fail);
 	if (ret < 0)
