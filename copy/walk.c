@@ -16,6 +16,11 @@ struct step {
 	uint8_t *buffer;	/* one run */
 };
 
+static uint64_t clip(uint64_t value, uint64_t most)
+{
+	return value < most ? value : most;
+}
+
 static int walk_hole(struct step *step, uint64_t end)
 {
 	const struct walk *walk = step->walk;
@@ -34,18 +39,23 @@ static int walk_hole(struct step *step, uint64_t end)
 	return 0;
 }
 
+/* In blocks: to find where a run ends costs no more than a block. */
 static int walk_data(struct step *step, uint64_t end)
 {
 	const struct walk *walk = step->walk;
 	struct region *region = step->region;
-	uint64_t first, count;
 
-	while ((count = walk->next(walk->arg, region, step->page, end,
-				   &first))) {
+	while (step->page < end) {
+		uint64_t stop = clip(step->page + block_pages(region), end);
+		uint64_t first, count;
 		int ret;
 
-		if (count > run_pages(region))
-			count = run_pages(region);
+		count = clip(walk->next(walk->arg, region, step->page, stop,
+					&first), run_pages(region));
+		if (!count) {
+			step->page = stop;
+			continue;
+		}
 		ret = region->kind->read(region, first, count, step->buffer);
 		if (!ret)
 			ret = walk->run(walk->arg, region, first, count,
@@ -54,7 +64,6 @@ static int walk_data(struct step *step, uint64_t end)
 			return ret;
 		step->page = first + count;
 	}
-	step->page = end;
 	return 0;
 }
 

@@ -272,6 +272,7 @@ TEST_F(dest, frame_cut_in_the_middle_leaves_its_pages_missing)
 	expect_nothing_present(self);
 }
 
+/* Fails when store() takes pages without asking pages_claim(). */
 TEST_F(dest, page_placed_twice_is_placed)
 {
 	uint64_t page;

@@ -5,10 +5,8 @@
  * What the threads below check was seen to fail with
  * - a store in place of the compare-and-swap of take_in_word(): pages claimed
  *   by two at a time,
- * - a load and a store in place of the fetch-and-xor of pages_present():
- *   waiters that nobody wakes,
- * - relaxed order in pages_present() and page_want(): a data race on the
- *   bytes, in a build with SANITIZE=thread.
+ * - a load of its own for the old value in pages_present(), in place of the
+ *   fetch-and-xor's: waiters that nobody wakes.
  */
 #include <pthread.h>
 #include <string.h>
