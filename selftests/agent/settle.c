@@ -164,9 +164,9 @@ FIXTURE_VARIANT(guest)
 {
 	enum owner_state left;
 	const char *uuid;
+	bool before;			/* it was paused before Begin */
 	const char *how;		/* the guest waits */
 	const char *found;		/* NULL: it is gone */
-	bool paused;			/* it was, before Begin */
 };
 
 FIXTURE_SETUP(guest)
@@ -179,7 +179,7 @@ FIXTURE_SETUP(guest)
 
 	agent_dirs(&self->agent, "a");
 	ASSERT_EQ(0, mkdir(self->agent.run_dir, 0700));
-	row_write(&self->agent, variant->left, variant->paused);
+	row_write(&self->agent, variant->left, variant->before);
 	ASSERT_EQ(0, vmm_spawn(&self->vmm, "moving", &options)) {
 		TH_LOG("%s", self->vmm.fail.text);
 	}
@@ -196,25 +196,25 @@ FIXTURE_TEARDOWN(guest)
 
 #define OTHER_UUID "c0ffee00-0000-4000-8000-000000000002"
 
-FIXTURE_VARIANT_ADD(guest, stopping) { STATE_STOPPING, UUID, "--paused", "running" };
-FIXTURE_VARIANT_ADD(guest, stopped) { STATE_STOPPED, UUID, "--paused", "running" };
-FIXTURE_VARIANT_ADD(guest, resuming) { STATE_RESUMING, UUID, "--paused", "running" };
+FIXTURE_VARIANT_ADD(guest, stopping) { STATE_STOPPING, UUID, false, "--paused", "running" };
+FIXTURE_VARIANT_ADD(guest, stopped) { STATE_STOPPED, UUID, false, "--paused", "running" };
+FIXTURE_VARIANT_ADD(guest, resuming) { STATE_RESUMING, UUID, false, "--paused", "running" };
 FIXTURE_VARIANT_ADD(guest, paused_stopped) {
-	STATE_STOPPED, UUID, "--paused", "paused", .paused = true
+	STATE_STOPPED, UUID, true, "--paused", "paused"
 };
 /* The dest may run it: it must not go on here. */
-FIXTURE_VARIANT_ADD(guest, asked) { STATE_ASKED, UUID, "--paused", "paused" };
-FIXTURE_VARIANT_ADD(guest, held) { STATE_HELD, UUID, "--paused", "paused" };
-FIXTURE_VARIANT_ADD(guest, prepared) { STATE_PREPARED, UUID, "--incoming", NULL };
-FIXTURE_VARIANT_ADD(guest, loaded) { STATE_LOADED, UUID, "--incoming", NULL };
-FIXTURE_VARIANT_ADD(guest, go) { STATE_GO, UUID, "--incoming", "incoming" };
+FIXTURE_VARIANT_ADD(guest, asked) { STATE_ASKED, UUID, false, "--paused", "paused" };
+FIXTURE_VARIANT_ADD(guest, held) { STATE_HELD, UUID, false, "--paused", "paused" };
+FIXTURE_VARIANT_ADD(guest, prepared) { STATE_PREPARED, UUID, false, "--incoming", NULL };
+FIXTURE_VARIANT_ADD(guest, loaded) { STATE_LOADED, UUID, false, "--incoming", NULL };
+FIXTURE_VARIANT_ADD(guest, go) { STATE_GO, UUID, false, "--incoming", "incoming" };
 /* Another guest that has its name is none of the migration's business. */
-FIXTURE_VARIANT_ADD(guest, other_stopped) { STATE_STOPPED, OTHER_UUID, "--paused", "paused" };
+FIXTURE_VARIANT_ADD(guest, other_stopped) { STATE_STOPPED, OTHER_UUID, false, "--paused", "paused" };
 FIXTURE_VARIANT_ADD(guest, other_loaded) {
-	STATE_LOADED, OTHER_UUID, "--incoming", "incoming"
+	STATE_LOADED, OTHER_UUID, false, "--incoming", "incoming"
 };
 /* Nor is one that runs: it was not made by it. */
-FIXTURE_VARIANT_ADD(guest, running_loaded) { STATE_LOADED, UUID, "--verbose", "running" };
+FIXTURE_VARIANT_ADD(guest, running_loaded) { STATE_LOADED, UUID, false, "--verbose", "running" };
 
 TEST_F(guest, is_resumed_destroyed_or_left_as_the_table_says)
 {
