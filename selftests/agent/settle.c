@@ -209,7 +209,9 @@ FIXTURE_VARIANT_ADD(guest, prepared) { STATE_PREPARED, UUID, false, "--incoming"
 FIXTURE_VARIANT_ADD(guest, loaded) { STATE_LOADED, UUID, false, "--incoming", NULL };
 FIXTURE_VARIANT_ADD(guest, go) { STATE_GO, UUID, false, "--incoming", "incoming" };
 /* Another guest that has its name is none of the migration's business. */
-FIXTURE_VARIANT_ADD(guest, other_stopped) { STATE_STOPPED, OTHER_UUID, false, "--paused", "paused" };
+FIXTURE_VARIANT_ADD(guest, other_stopped) {
+	STATE_STOPPED, OTHER_UUID, false, "--paused", "paused"
+};
 FIXTURE_VARIANT_ADD(guest, other_loaded) {
 	STATE_LOADED, OTHER_UUID, false, "--incoming", "incoming"
 };
