@@ -160,6 +160,8 @@ static int apply(struct options *options, int code, const char *name,
 	case OPT_RUN_DIR:
 		options->run_dir = value;
 		return 0;
+	case OPT_DEFINITION:
+		return load_definition(options, value, fail);
 	case OPT_PERSISTENT:
 		options->persistent = value;
 		return 0;
@@ -182,8 +184,17 @@ static int apply(struct options *options, int code, const char *name,
 	}
 }
 
-/* One walk over the command line, for definition files or for the rest. */
-static int walk(int argc, char **argv, struct options *options, bool files,
+static int bad_option(int code, char *const *argv, struct fail *fail)
+{
+	if (code == ':')
+		return fail_set(fail, -EINVAL, "%s needs a value",
+				argv[optind - 1]);
+	return fail_set(fail, -EINVAL, "no option %s; see straddle-vmm --help",
+			argv[optind - 1]);
+}
+
+/* One walk over the command line, for one option or for those left over. */
+static int walk(int argc, char **argv, struct options *options, int only,
 		struct fail *fail)
 {
 	int code, index, ret = 0;
@@ -192,20 +203,16 @@ static int walk(int argc, char **argv, struct options *options, bool files,
 	opterr = 0;
 	while (!ret && (code = getopt_long(argc, argv, ":", longs,
 					   &index)) != -1) {
-		if (code == '?')
-			return fail_set(fail, -EINVAL,
-					"no option %s; see straddle-vmm --help",
-					argv[optind - 1]);
-		if (code == ':')
-			return fail_set(fail, -EINVAL, "%s needs a value",
-					argv[optind - 1]);
-		if ((code == OPT_DEFINITION) != files)
+		if (only ? code != only : code == OPT_READY_FD ||
+					  code == OPT_DEFINITION)
 			continue;
-		ret = files ? load_definition(options, optarg, fail) :
-			      apply(options, code, longs[index].name, optarg,
+		if (code == '?' || code == ':')
+			ret = bad_option(code, argv, fail);
+		else
+			ret = apply(options, code, longs[index].name, optarg,
 				    fail);
 	}
-	if (!ret && optind < argc)
+	if (!ret && !only && optind < argc)
 		ret = fail_set(fail, -EINVAL,
 			       "\"%s\" is not an option; see straddle-vmm --help",
 			       argv[optind]);
@@ -231,9 +238,12 @@ int options_parse(int argc, char **argv, struct options *options,
 		.ready_fd = -1,
 	};
 	definition_init(&options->definition);
-	ret = walk(argc, argv, options, true, fail);
+	/* First who is to hear of errors, then what the others override. */
+	ret = walk(argc, argv, options, OPT_READY_FD, fail);
 	if (!ret)
-		ret = walk(argc, argv, options, false, fail);
+		ret = walk(argc, argv, options, OPT_DEFINITION, fail);
+	if (!ret)
+		ret = walk(argc, argv, options, 0, fail);
 	if (ret || options->help)
 		return ret;
 	if (options->incoming && options->paused)
