@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * false_dest.c - a dest that misbehaves, in each phase.
+ *
+ * Before the source has asked (ASKED) its guest goes on. From then on it may
+ * run elsewhere, so the guest is held until there is an answer, and nothing
+ * but NEVER_RAN lets it go on.
+ *
+ * What breaks it, tried once each:
+ * - never_ran() is taken for any other answer: the guest resumes although it
+ *   was not promised that it never ran (held_* fail).
+ * - proof_matches() says true: a lie about the last page kills the guest here
+ *   (wrong_proof_tears_nothing_down fails).
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "crossing.h"
+#include "harness.h"
+#include "scripted.h"
+
+FIXTURE(false_dest) {
+	struct pair *pair;
+	struct host *source;
+	struct scripted dest;
+	struct move move;
+	struct fail fail;
+	char address[32];
+};
+
+FIXTURE_VARIANT(false_dest) {
+	enum misdeed misdeed;
+};
+
+FIXTURE_VARIANT_ADD(false_dest, garbage) { .misdeed = GARBAGE };
+FIXTURE_VARIANT_ADD(false_dest, wrong_message) { .misdeed = WRONG_MESSAGE };
+FIXTURE_VARIANT_ADD(false_dest, unknown_message) { .misdeed = UNKNOWN_MESSAGE };
+FIXTURE_VARIANT_ADD(false_dest, huge_message) { .misdeed = HUGE_MESSAGE };
+FIXTURE_VARIANT_ADD(false_dest, closed) { .misdeed = CLOSED };
+
+FIXTURE_SETUP(false_dest)
+{
+	ASSERT_EQ(0, pair_create(&self->pair, PAIR_PLAIN, NULL, &self->fail)) {
+		TH_LOG("%s", self->fail.text);
+	}
+	self->source = &self->pair->hosts->source;
+	snprintf(self->address, sizeof(self->address), "%s:%d",
+		 self->pair->hosts->dest.address, SCRIPTED_PORT);
+	scripted_listen(&self->dest, &self->pair->hosts->dest);
+	crossing_guest(self->pair, "db", (const char *const[]){
+		"--memory", "16M", NULL });
+}
+
+FIXTURE_TEARDOWN(false_dest)
+{
+	scripted_end(&self->dest);
+	move_end(&self->move);
+	pair_destroy(self->pair);
+}
+
+#define ONE_ROUND	"\"live\":true,\"postcopy\":true,\"rounds_max\":1"
+#define STOPPED		"\"live\":false"
+#define POSTCOPY	"\"live\":false,\"postcopy\":true"
+
+static void begin(FIXTURE_DATA(false_dest) *self, const char *options)
+{
+	ASSERT_EQ(0, move_start(&self->move, self->source, "db", self->address,
+				options));
+	scripted_take(&self->dest, MSG_PREPARE);
+}
+
+static void goes_on(FIXTURE_DATA(false_dest) *self)
+{
+	EXPECT_EQ(-ECANCELED, move_wait(&self->move));
+	EXPECT_STREQ("RESUMED", self->move.state);
+	EXPECT_LT(0, strlen(self->move.error));
+	crossing_rows(self->pair, self->move.id, "RESUMED", "");
+	crossing_undone(self->pair, "db");
+}
+
+static void is_held(FIXTURE_DATA(false_dest) *self, const char *state)
+{
+	struct guest_stats stats = { .state = "" };
+
+	EXPECT_TRUE(crossing_row_reaches(self->source, self->move.id,
+					 SIDE_SOURCE, state));
+	EXPECT_EQ(0, guest_stats_get(self->source, "db", &stats, &self->fail));
+	EXPECT_STREQ("paused", stats.state);
+}
+
+static void answer(FIXTURE_DATA(false_dest) *self, Straddle__AnswerKind kind,
+		   uint64_t pages)
+{
+	Straddle__RegionProof proof = STRADDLE__REGION_PROOF__INIT;
+	Straddle__RegionProof *list[] = { &proof };
+	Straddle__Answer said = STRADDLE__ANSWER__INIT;
+
+	proof.pages = pages;
+	said.kind = kind;
+	said.reason = (char *)"the script says so";
+	said.n_proof = pages ? 1 : 0;
+	said.proof = list;
+	scripted_send(&self->dest, MSG_ANSWER, &said.base);
+}
+
+TEST_F(false_dest, in_prepare_the_guest_goes_on)
+{
+	begin(self, ONE_ROUND);
+	scripted_misdeed(&self->dest, variant->misdeed);
+	goes_on(self);
+}
+
+TEST_F(false_dest, in_perform_the_guest_goes_on)
+{
+	begin(self, ONE_ROUND);
+	scripted_prepared(&self->dest);
+	ASSERT_EQ(0, move_wait_round(&self->move, 1));
+	scripted_misdeed(&self->dest, variant->misdeed);
+	goes_on(self);
+}
+
+TEST_F(false_dest, after_the_stop_the_guest_goes_on)
+{
+	begin(self, STOPPED);
+	scripted_prepared(&self->dest);
+	ASSERT_EQ(0, move_wait_state(&self->move, STATE_STOPPED));
+	scripted_misdeed(&self->dest, variant->misdeed);
+	goes_on(self);
+}
+
+/* It asks again over a new connection; NEVER_RAN lets the guest go on. */
+TEST_F(false_dest, after_asked_the_guest_is_held_until_never_ran)
+{
+	begin(self, POSTCOPY);
+	scripted_prepared(&self->dest);
+	ASSERT_TRUE(scripted_await(&self->dest, MSG_FINISH));
+	is_held(self, "ASKED");
+	scripted_misdeed(&self->dest, variant->misdeed);
+	scripted_take(&self->dest, MSG_QUERY);
+	is_held(self, "ASKED");
+	answer(self, STRADDLE__ANSWER_KIND__NEVER_RAN, 0);
+	goes_on(self);
+}
+
+/* It ran there: the guest here never runs again, whatever comes. */
+TEST_F(false_dest, after_ran_the_guest_is_held_for_good)
+{
+	begin(self, POSTCOPY);
+	scripted_prepared(&self->dest);
+	ASSERT_TRUE(scripted_await(&self->dest, MSG_FINISH));
+	answer(self, STRADDLE__ANSWER_KIND__RAN, 0);
+	is_held(self, "HELD");
+	scripted_misdeed(&self->dest, variant->misdeed);
+	scripted_take(&self->dest, MSG_QUERY);
+	answer(self, STRADDLE__ANSWER_KIND__NEVER_RAN, 0);
+	scripted_misdeed(&self->dest, variant->misdeed);
+	scripted_take(&self->dest, MSG_QUERY);
+	is_held(self, "HELD");
+}
+
+/* ---- one of each --------------------------------------------------------- */
+
+FIXTURE(lying_dest) {
+	FIXTURE_DATA(false_dest) base;
+};
+
+FIXTURE_SETUP(lying_dest)
+{
+	fixture_setup_false_dest_body(&self->base, NULL);
+}
+
+FIXTURE_TEARDOWN(lying_dest)
+{
+	fixture_teardown_false_dest_body(&self->base, NULL);
+}
+
+TEST_F(lying_dest, silence_in_prepare_ends_by_abort)
+{
+	begin(&self->base, ONE_ROUND);
+	ASSERT_EQ(0, agent_ask(self->base.source, NULL, &self->base.fail,
+			       "{\"do\":\"abort\",\"guest\":\"db\"}"));
+	goes_on(&self->base);
+	EXPECT_NE(NULL, strstr(self->base.move.error, "aborted"));
+}
+
+/* The abort is for the dest to decide, once it was asked. */
+TEST_F(lying_dest, abort_after_asked_is_a_cancel_for_the_dest)
+{
+	struct json_object *answered;
+	const char *text;
+
+	begin(&self->base, POSTCOPY);
+	scripted_prepared(&self->base.dest);
+	ASSERT_TRUE(scripted_await(&self->base.dest, MSG_FINISH));
+	is_held(&self->base, "ASKED");
+	ASSERT_EQ(0, agent_ask(self->base.source, NULL, &self->base.fail,
+			       "{\"do\":\"abort\",\"guest\":\"db\"}"));
+	ASSERT_TRUE(scripted_await(&self->base.dest, MSG_CANCEL));
+	is_held(&self->base, "ASKED");
+	ASSERT_EQ(0, agent_ask(self->base.source, &answered, &self->base.fail,
+			       "{\"do\":\"status\",\"guest\":\"db\"}"));
+	text = json_object_to_json_string(answered);
+	EXPECT_NE(NULL, strstr(text, "ASKED"));
+	json_object_put(answered);
+	answer(&self->base, STRADDLE__ANSWER_KIND__NEVER_RAN, 0);
+	goes_on(&self->base);
+}
+
+TEST_F(lying_dest, held_guest_stays_when_nobody_knows_the_migration)
+{
+	begin(&self->base, POSTCOPY);
+	scripted_prepared(&self->base.dest);
+	ASSERT_TRUE(scripted_await(&self->base.dest, MSG_FINISH));
+	answer(&self->base, STRADDLE__ANSWER_KIND__UNKNOWN, 0);
+	scripted_take(&self->base.dest, MSG_QUERY);
+	is_held(&self->base, "ASKED");
+	answer(&self->base, STRADDLE__ANSWER_KIND__NEVER_RAN, 0);
+	goes_on(&self->base);
+}
+
+TEST_F(lying_dest, held_guest_stays_when_it_died_there)
+{
+	begin(&self->base, POSTCOPY);
+	scripted_prepared(&self->base.dest);
+	ASSERT_TRUE(scripted_await(&self->base.dest, MSG_FINISH));
+	answer(&self->base, STRADDLE__ANSWER_KIND__DIED, 0);
+	EXPECT_EQ(-ECANCELED, move_wait(&self->base.move));
+	is_held(&self->base, "HELD");
+	EXPECT_NE(NULL, strstr(self->base.move.error, "operator"));
+}
+
+TEST_F(lying_dest, wrong_proof_tears_nothing_down)
+{
+	begin(&self->base, POSTCOPY);
+	scripted_prepared(&self->base.dest);
+	ASSERT_TRUE(scripted_await(&self->base.dest, MSG_FINISH));
+	answer(&self->base, STRADDLE__ANSWER_KIND__RAN, 0);
+	answer(&self->base, STRADDLE__ANSWER_KIND__COMPLETE, 4096);
+	EXPECT_EQ(-ECANCELED, move_wait(&self->base.move));
+	EXPECT_STREQ("CORRUPT", self->base.move.state);
+	EXPECT_NE(NULL, strstr(self->base.move.error, "proof of region 0"));
+	is_held(&self->base, "CORRUPT");
+}
+
+TEST_HARNESS_MAIN
