@@ -162,6 +162,15 @@ void prepare_undo_source(struct migration *m)
 
 /* ---- dest -------------------------------------------------------------- */
 
+/* Of a migration with a row somebody else is asked: this one is not known. */
+static int query_answer(struct migration *m)
+{
+	answer_send(m, STRADDLE__ANSWER_KIND__UNKNOWN, NULL);
+	channel_lost(m);
+	return fail_set(&m->fail, -ENOENT,
+			"the source asked for a migration that is not known here");
+}
+
 static int prepare_receive(struct migration *m, struct message *message)
 {
 	int ret = message_receive(m->channel, SIDE_SOURCE, PHASE_PREPARE,
@@ -172,9 +181,11 @@ static int prepare_receive(struct migration *m, struct message *message)
 	m->last_heard_ns = m->last_sent_ns = now_ns();
 	if (message->type == MSG_PREPARE)
 		return 0;
+	ret = message->type == MSG_QUERY ? query_answer(m) :
+		fail_set(&m->fail, -EPROTO,
+			 "the source began with something else than Prepare");
 	message_fini(message);
-	return fail_set(&m->fail, -EPROTO,
-			"the source began with something else than Prepare");
+	return ret;
 }
 
 static uint32_t lanes_accept(uint32_t asked, uint32_t otherwise)
