@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * false_source.c - a source that misbehaves, against a real agent.
+ *
+ * Whatever it does before Finish, the dest promises that the guest never runs
+ * there (DISCARDED) and leaves nothing behind.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <json-c/json.h>
+#include <string.h>
+#include <zstd.h>
+
+#include "crossing.h"
+#include "harness.h"
+#include "protocol/accept.h"
+#include "scripted.h"
+#include "sys.h"
+#include "tools/lib/migration_json.h"
+
+#define WAIT_MS		20000
+#define GHOST		"ghost"
+#define UUID		"6a1f7e0c-3a52-4d0a-9d1e-0c8d3c1b2a90"
+
+FIXTURE(false_source) {
+	struct pair *pair;
+	struct host *source, *dest;
+	struct scripted end;
+	struct credentials *other;	/* of another host, or NULL */
+	struct fail fail;
+	char id[MIGRATION_ID_TEXT];
+	char *live;
+	uint64_t pages;
+};
+
+FIXTURE_VARIANT(false_source) {
+	enum pair_security security;
+};
+
+FIXTURE_VARIANT_ADD(false_source, plain) { .security = PAIR_PLAIN };
+FIXTURE_VARIANT_ADD(false_source, x509) { .security = PAIR_X509 };
+
+static struct credentials *keys_of(enum pair_security security,
+				   const struct host *host)
+{
+	struct credentials_paths paths = { .pki_dir = host->pki_dir };
+	struct credentials *credentials;
+	struct fail fail = { 0 };
+
+	ASSERT_EQ(0, credentials_load(security == PAIR_X509 ? SECURITY_X509
+							    : SECURITY_NONE,
+				      &paths, &credentials, &fail)) {
+		TH_LOG("%s", fail.text);
+	}
+	return credentials;
+}
+
+/* The definition of a real guest, under another name and UUID. */
+static void ghost_define(FIXTURE_DATA(false_source) *self)
+{
+	struct json_object *object;
+	struct guest_view view;
+
+	crossing_guest(self->pair, "db", (const char *const[]){
+		"--memory", "16M", NULL });
+	ASSERT_EQ(0, guest_view_get(self->source, "db", &view, &self->fail));
+	object = json_tokener_parse(view.live);
+	json_object_object_add(object, "name", json_object_new_string(GHOST));
+	json_object_object_add(object, "uuid", json_object_new_string(UUID));
+	self->live = strdup(json_object_to_json_string(object));
+	self->pages = view.size / view.page_size;
+	json_object_put(object);
+	guest_view_fini(&view);
+}
+
+FIXTURE_SETUP(false_source)
+{
+	ASSERT_EQ(0, pair_create(&self->pair, variant->security, NULL,
+				 &self->fail)) {
+		TH_LOG("%s", self->fail.text);
+	}
+	self->source = &self->pair->hosts->source;
+	self->dest = &self->pair->hosts->dest;
+	self->end = (struct scripted){ .listen_fd = -1, .drain_stop = -1 };
+	memset(self->end.id, 0x3d, sizeof(self->end.id));
+	migration_id_to_text(self->end.id, self->id);
+	ghost_define(self);
+	self->end.credentials = keys_of(variant->security, self->source);
+	self->other = keys_of(variant->security, self->dest);
+}
+
+FIXTURE_TEARDOWN(false_source)
+{
+	scripted_end(&self->end);
+	credentials_free(self->other);
+	free(self->live);
+	pair_destroy(self->pair);
+}
+
+static void connect_control(FIXTURE_DATA(false_source) *self)
+{
+	ASSERT_EQ(0, scripted_connect(self->source, self->dest->address,
+				      ROLE_CONTROL, self->end.id,
+				      self->end.credentials,
+				      &self->end.control));
+}
+
+static void prepare(FIXTURE_DATA(false_source) *self)
+{
+	Straddle__Region region = STRADDLE__REGION__INIT, *list = &region;
+	Straddle__Prepare said = STRADDLE__PREPARE__INIT;
+	const Straddle__Prepared *prepared;
+	struct message answer;
+
+	region.name = (char *)"ram";
+	region.size = self->pages * 4096;
+	region.page_size = 4096;
+	region.shared = true;
+	said.guest = said.dest_name = (char *)GHOST;
+	said.uuid = (char *)UUID;
+	said.live = self->live;
+	said.n_regions = 1;
+	said.regions = &list;
+	said.vcpus = 1;
+	said.has_fault_lanes = said.has_push_lanes = true;
+	said.fault_lanes = said.push_lanes = 1;
+	connect_control(self);
+	scripted_send(&self->end, MSG_PREPARE, &said.base);
+	ASSERT_EQ(0, message_receive(self->end.control, SIDE_DEST,
+				     PHASE_PREPARE, WAIT_MS, &answer,
+				     &self->fail)) {
+		TH_LOG("%s", self->fail.text);
+	}
+	ASSERT_EQ(MSG_PREPARED, answer.type);
+	prepared = (const Straddle__Prepared *)answer.body;
+	ASSERT_EQ(TOKEN_SIZE, prepared->token.len);
+	memcpy(self->end.token, prepared->token.data, TOKEN_SIZE);
+	message_fini(&answer);
+}
+
+/* Return: 0: the lane was welcomed; or how it ended. */
+static int open_lane(FIXTURE_DATA(false_source) *self, enum channel_role role,
+		     const uint8_t *token, struct credentials *credentials,
+		     struct channel **lane)
+{
+	uint32_t welcome = 0;
+	int ret = scripted_connect(self->source, self->dest->address, role,
+				   self->end.id, credentials, lane);
+
+	if (!ret)
+		ret = channel_send(*lane, token, TOKEN_SIZE, WAIT_MS);
+	if (!ret)
+		ret = channel_receive(*lane, &welcome, sizeof(welcome),
+				      WAIT_MS);
+	if (!ret && le32toh(welcome) != LANE_WELCOME)
+		ret = -EPROTO;
+	return ret;
+}
+
+static void perform(FIXTURE_DATA(false_source) *self)
+{
+	prepare(self);
+	ASSERT_EQ(0, open_lane(self, ROLE_FAULT, self->end.token,
+			       self->end.credentials, &self->end.lanes[0]));
+	ASSERT_EQ(0, open_lane(self, ROLE_PUSH, self->end.token,
+			       self->end.credentials, &self->end.lanes[1]));
+}
+
+/* The dest ends it by itself, then nothing of the guest is there. */
+static void discarded(FIXTURE_DATA(false_source) *self)
+{
+	EXPECT_TRUE(crossing_row_reaches(self->dest, self->id, SIDE_DEST,
+					 "DISCARDED"));
+	crossing_left(self->dest, GHOST, 0);
+}
+
+static void keep_send(FIXTURE_DATA(false_source) *self, uint64_t first,
+		      uint64_t pages)
+{
+	Straddle__Keep keep = STRADDLE__KEEP__INIT;
+	uint64_t words[64] = { 0 };	/* 4096 pages, none kept */
+	uint8_t packed[1024];
+
+	keep.first = first;
+	keep.pages = pages;
+	keep.bitmap.len = ZSTD_compress(packed, sizeof(packed), words,
+					sizeof(words), 1);
+	keep.bitmap.data = packed;
+	scripted_send(&self->end, MSG_KEEP, &keep.base);
+}
+
+static void state_send(FIXTURE_DATA(false_source) *self, uint64_t offset,
+		       uint64_t total)
+{
+	Straddle__State state = STRADDLE__STATE__INIT;
+	uint8_t bytes[64] = { 0xee };
+
+	state.offset = offset;
+	state.total = total;
+	state.data.data = bytes;
+	state.data.len = sizeof(bytes);
+	scripted_send(&self->end, MSG_STATE, &state.base);
+}
+
+static void finish_send(FIXTURE_DATA(false_source) *self, uint32_t generation)
+{
+	Straddle__Finish finish = STRADDLE__FINISH__INIT;
+
+	finish.generation = generation;
+	scripted_send(&self->end, MSG_FINISH, &finish.base);
+}
+
+TEST_F(false_source, lane_with_a_wrong_token_is_nobody)
+{
+	uint8_t wrong[TOKEN_SIZE];
+
+	prepare(self);
+	memcpy(wrong, self->end.token, sizeof(wrong));
+	wrong[TOKEN_SIZE - 1] ^= 1;
+	EXPECT_NE(0, open_lane(self, ROLE_PUSH, wrong, self->end.credentials,
+			       &self->end.lanes[0]));
+	channel_close(self->end.lanes[0]);
+	/* It disturbed nothing: the right one gets in. */
+	EXPECT_EQ(0, open_lane(self, ROLE_PUSH, self->end.token,
+			       self->end.credentials, &self->end.lanes[0]));
+	scripted_hang_up(&self->end);
+	discarded(self);
+}
+
+TEST_F(false_source, lane_of_another_certificate_is_nobody)
+{
+	if (variant->security == PAIR_PLAIN)
+		SKIP(return, "without TLS there are no certificates");
+	prepare(self);
+	EXPECT_NE(0, open_lane(self, ROLE_PUSH, self->end.token, self->other,
+			       &self->end.lanes[0]));
+	scripted_hang_up(&self->end);
+	discarded(self);
+}
+
+TEST_F(false_source, lane_that_sends_garbage_ends_it)
+{
+	uint8_t bytes[4096];
+
+	perform(self);
+	memset(bytes, 0xa5, sizeof(bytes));
+	ASSERT_EQ(0, channel_send(self->end.lanes[1], bytes, sizeof(bytes),
+				  WAIT_MS));
+	discarded(self);
+}
+
+TEST_F(false_source, keep_of_too_many_pages_ends_it)
+{
+	perform(self);
+	keep_send(self, 0, self->pages + 64);
+	discarded(self);
+}
+
+TEST_F(false_source, keep_that_comes_twice_ends_it)
+{
+	perform(self);
+	keep_send(self, 0, self->pages);
+	keep_send(self, 0, self->pages);
+	discarded(self);
+}
+
+TEST_F(false_source, state_in_pieces_that_do_not_fit_ends_it)
+{
+	perform(self);
+	keep_send(self, 0, self->pages);
+	state_send(self, 0, 256);
+	state_send(self, 128, 256);
+	discarded(self);
+}
+
+TEST_F(false_source, finish_before_state_ends_it)
+{
+	perform(self);
+	keep_send(self, 0, self->pages);
+	finish_send(self, 1);
+	discarded(self);
+}
+
+TEST_F(false_source, finish_without_keep_is_answered_never_ran)
+{
+	perform(self);
+	state_send(self, 0, 64);
+	finish_send(self, 1);
+	EXPECT_TRUE(scripted_await(&self->end, MSG_ANSWER));
+	discarded(self);
+}
+
+TEST_F(false_source, device_state_that_means_nothing_is_answered_never_ran)
+{
+	perform(self);
+	keep_send(self, 0, self->pages);
+	state_send(self, 0, 64);
+	finish_send(self, 1);
+	EXPECT_TRUE(scripted_await(&self->end, MSG_ANSWER));
+	discarded(self);
+}
+
+TEST_F(false_source, what_nobody_may_send_ends_it)
+{
+	static const enum misdeed misdeeds[] = {
+		GARBAGE, WRONG_MESSAGE, UNKNOWN_MESSAGE, HUGE_MESSAGE, CLOSED,
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(misdeeds) / sizeof(misdeeds[0]); i++) {
+		self->end.id[0] = (uint8_t)i;
+		migration_id_to_text(self->end.id, self->id);
+		perform(self);
+		scripted_misdeed(&self->end, misdeeds[i]);
+		discarded(self);
+		channel_close(self->end.lanes[0]);
+		channel_close(self->end.lanes[1]);
+		self->end.lanes[0] = self->end.lanes[1] = NULL;
+		scripted_hang_up(&self->end);
+	}
+}
+
+/* An empty journal is silence, and says so. */
+TEST_F(false_source, query_of_an_unknown_migration_is_answered_unknown)
+{
+	Straddle__Query query = STRADDLE__QUERY__INIT;
+	struct message answer = { .body = NULL };
+
+	connect_control(self);
+	query.migration.data = self->end.id;
+	query.migration.len = sizeof(self->end.id);
+	scripted_send(&self->end, MSG_QUERY, &query.base);
+	ASSERT_EQ(0, message_receive(self->end.control, SIDE_DEST,
+				     PHASE_FINISH, WAIT_MS, &answer,
+				     &self->fail)) {
+		TH_LOG("%s", self->fail.text);
+	}
+	ASSERT_EQ(MSG_ANSWER, answer.type);
+	EXPECT_EQ(STRADDLE__ANSWER_KIND__UNKNOWN,
+		  ((const Straddle__Answer *)answer.body)->kind);
+	message_fini(&answer);
+	crossing_left(self->dest, GHOST, 0);
+}
+
+TEST_HARNESS_MAIN
