@@ -4,6 +4,9 @@
 
 #include <string.h>
 #include <xxhash.h>
+#if defined(__x86_64__) && __has_include(<xxh_x86dispatch.h>)
+#include <xxh_x86dispatch.h>	/* the widest vectors this processor has */
+#endif
 
 /* Odd constants, so that a position maps to a digest one to one. */
 #define ZERO_LOW	0x9e3779b97f4a7c15ull
