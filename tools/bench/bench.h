@@ -34,6 +34,7 @@ struct row {
 	double goal;			/* of the ratio, or of the value */
 	unsigned int lanes;
 	bool tls;
+	bool cpu;			/* CPU time, not throughput */
 };
 
 struct spread {
@@ -51,6 +52,7 @@ extern const unsigned int rows_count;
 
 int row_run(const struct site *site, const struct row *row, unsigned int pairs,
 	    struct result *result, struct fail *fail);
+double row_value(const struct row *row, uint64_t bytes, const struct outcome outcomes[2]);
 void row_goal(const struct row *row, char *text, size_t size);
 
 /* The measurements: push.c, stream.c, fault.c, floor.c, books.c */

@@ -98,7 +98,7 @@ static struct region region_of(const struct plan *plan)
  *
  * Return: 0 or -errno.
  */
-int engine_open_source(struct engine *engine, const struct party *party,
+int engine_open_source(struct engine *engine, struct party *party,
 		       const struct plan *plan)
 {
 	struct region region = region_of(plan);
@@ -149,7 +149,7 @@ static int guest_map(struct engine *engine, struct region *region)
  *
  * Return: 0 or -errno.
  */
-int engine_open_dest(struct engine *engine, const struct party *party,
+int engine_open_dest(struct engine *engine, struct party *party,
 		     const struct plan *plan)
 {
 	struct region region = region_of(plan);
@@ -281,11 +281,12 @@ int engine_push_source(struct engine *engine)
 
 	source_hold(engine->source);
 	ret = party_meet(engine->party);
-	engine->party->outcome->began_ns = now_ns();
+	party_begin(engine->party);
 	if (!ret)
 		ret = source_push_start(engine->source, GENERATION);
 	if (!ret)
 		ret = engine_wait_source(engine, proven);
+	party_end(engine->party);
 	return ret ?: engine_prove(engine);
 }
 
@@ -301,10 +302,11 @@ int engine_push_dest(struct engine *engine)
 
 	if (!ret)
 		ret = party_meet(engine->party);
+	party_begin(engine->party);
 	if (!ret)
 		ret = dest_settle(engine->dest);
 	if (!ret)
 		ret = engine_wait_dest(engine, complete);
-	engine->party->outcome->ended_ns = now_ns();
+	party_end(engine->party);
 	return ret ?: engine_prove(engine);
 }

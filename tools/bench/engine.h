@@ -19,7 +19,7 @@ struct plan {
 
 /* One process's end; it goes away with the process. */
 struct engine {
-	const struct party *party;
+	struct party *party;
 	const struct plan *plan;
 	struct region_map map;
 	struct source *source;
@@ -28,9 +28,9 @@ struct engine {
 	int memory;		/* dest: its memfd, empty */
 };
 
-int engine_open_source(struct engine *engine, const struct party *party,
+int engine_open_source(struct engine *engine, struct party *party,
 		       const struct plan *plan);
-int engine_open_dest(struct engine *engine, const struct party *party,
+int engine_open_dest(struct engine *engine, struct party *party,
 		     const struct plan *plan);
 int engine_switch(struct engine *engine);
 int engine_wait_source(struct engine *engine, bool (*done)(struct source *));

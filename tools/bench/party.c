@@ -158,3 +158,31 @@ int party_meet(const struct party *party)
 
 	return ret ?: party_hear(party, &byte, 1);
 }
+
+static uint64_t cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/**
+ * party_begin() - what is measured begins here
+ * @party: one of them; its outcome notes the time
+ */
+void party_begin(struct party *party)
+{
+	party->outcome->began_ns = now_ns();
+	party->outcome->cpu_ns = cpu_ns();
+}
+
+/**
+ * party_end() - what is measured ends here
+ * @party: that began
+ */
+void party_end(struct party *party)
+{
+	party->outcome->ended_ns = now_ns();
+	party->outcome->cpu_ns = cpu_ns() - party->outcome->cpu_ns;
+}

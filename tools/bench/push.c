@@ -41,9 +41,10 @@ static int round_source(struct party *party)
 		ret = party_meet(party);
 	if (ret)
 		return ret;
-	party->outcome->began_ns = now_ns();
+	party_begin(party);
 	source_round_start(engine.source, GENERATION);
 	ret = engine_wait_source(&engine, round_sent);
+	party_end(party);
 	return ret ?: party_meet(party);
 }
 
@@ -54,9 +55,10 @@ static int round_dest(struct party *party)
 
 	if (!ret)
 		ret = party_meet(party);
+	party_begin(party);
 	if (!ret)
 		ret = engine_wait_dest(&engine, round_received);
-	party->outcome->ended_ns = now_ns();
+	party_end(party);
 	return ret ?: party_meet(party);
 }
 
@@ -75,8 +77,7 @@ static int measure(const struct site *site, const struct row *row, party_fn *sou
 	int ret = parties_run(site, source, dest, &plan, outcomes, fail);
 
 	if (!ret)
-		*value = (double)site->memory_size / (1 << 20) * 1e9 /
-			 (double)(outcomes[1].ended_ns - outcomes[0].began_ns);
+		*value = row_value(row, site->memory_size, outcomes);
 	return ret;
 }
 

@@ -12,35 +12,39 @@
 
 const struct row rows[] = {
 	{ "push-1", "MiB/s", "post-copy push, 1 lane", STREAM,
-	  push_measure, stream_measure, AT_LEAST, 0.8, 1, false },
+	  push_measure, stream_measure, AT_LEAST, 0.8, 1, false, false },
 	{ "push-2", "MiB/s", "post-copy push, 2 lanes", STREAMS,
-	  push_measure, stream_measure, AT_LEAST, 0.8, 2, false },
+	  push_measure, stream_measure, AT_LEAST, 0.8, 2, false, false },
 	{ "push-1-memory", "MiB/s", "post-copy push, 1 lane", MEMORY,
-	  push_measure, stream_memory_measure, AT_LEAST, 0.8, 1, false },
+	  push_measure, stream_memory_measure, AT_LEAST, 0.8, 1, false, false },
 	{ "push-1-tls", "MiB/s", "post-copy push, 1 lane, TLS", STREAM_TLS,
-	  push_measure, stream_measure, AT_LEAST, 0.8, 1, true },
+	  push_measure, stream_measure, AT_LEAST, 0.8, 1, true, false },
 	{ "push-2-tls", "MiB/s", "post-copy push, 2 lanes, TLS", STREAM_TLS " (two)",
-	  push_measure, stream_measure, AT_LEAST, 0.8, 2, true },
+	  push_measure, stream_measure, AT_LEAST, 0.8, 2, true, false },
 	{ "round-1", "MiB/s", "pre-copy round, 1 lane", STREAM,
-	  round_measure, stream_measure, AT_LEAST, 0.8, 1, false },
+	  round_measure, stream_measure, AT_LEAST, 0.8, 1, false, false },
 	{ "round-2", "MiB/s", "pre-copy round, 2 lanes", STREAMS,
-	  round_measure, stream_measure, AT_LEAST, 0.8, 2, false },
+	  round_measure, stream_measure, AT_LEAST, 0.8, 2, false, false },
 	{ "round-1-memory", "MiB/s", "pre-copy round, 1 lane", MEMORY,
-	  round_measure, stream_memory_measure, AT_LEAST, 0.8, 1, false },
+	  round_measure, stream_memory_measure, AT_LEAST, 0.8, 1, false, false },
 	{ "round-1-tls", "MiB/s", "pre-copy round, 1 lane, TLS", STREAM_TLS,
-	  round_measure, stream_measure, AT_LEAST, 0.8, 1, true },
+	  round_measure, stream_measure, AT_LEAST, 0.8, 1, true, false },
+	{ "push-1-cpu", "ms/GiB", "CPU time of both ends of the push, 1 lane", STREAM,
+	  push_measure, stream_measure, NO_GOAL, 0, 1, false, true },
+	{ "push-1-memory-cpu", "ms/GiB", "CPU time of both ends of the push, 1 lane", MEMORY,
+	  push_measure, stream_memory_measure, NO_GOAL, 0, 1, false, true },
 	{ "fault-idle", "us", "network fault of 4 KiB, median, no push", FLOOR,
-	  fault_measure, fault_floor_measure, AT_MOST, 2, 1, false },
+	  fault_measure, fault_floor_measure, AT_MOST, 2, 1, false, false },
 	{ "fault-idle-tls", "us", "network fault of 4 KiB, median, no push, TLS", FLOOR " (plain)",
-	  fault_measure, fault_floor_measure, NO_GOAL, 0, 1, true },
+	  fault_measure, fault_floor_measure, NO_GOAL, 0, 1, true, false },
 	{ "states-source", "bit/page", "bookkeeping of the source, guest of 8 GiB", NULL,
-	  books_source_measure, NULL, AT_MOST, 4, 0, false },
+	  books_source_measure, NULL, AT_MOST, 4, 0, false, false },
 	{ "states-dest", "bit/page", "bookkeeping of the dest, guest of 8 GiB", NULL,
-	  books_dest_measure, NULL, AT_MOST, 4, 0, false },
+	  books_dest_measure, NULL, AT_MOST, 4, 0, false, false },
 	{ "resident-source", "MiB", "resident memory of the source's process, guest of 8 GiB", NULL,
-	  memory_source_measure, NULL, AT_MOST, 64, 0, false },
+	  memory_source_measure, NULL, AT_MOST, 64, 0, false, false },
 	{ "resident-dest", "MiB", "the dest's, without the guest's memory", NULL,
-	  memory_dest_measure, NULL, AT_MOST, 64, 0, false },
+	  memory_dest_measure, NULL, AT_MOST, 64, 0, false, false },
 };
 
 const unsigned int rows_count = sizeof(rows) / sizeof(rows[0]);
@@ -70,6 +74,24 @@ static bool goal_met(const struct row *row, const struct result *result)
 	double value = row->peer ? result->ratio.median : result->ours.median;
 
 	return row->sense == AT_LEAST ? value >= row->goal : value <= row->goal;
+}
+
+/**
+ * row_value() - what a row says of a transfer
+ * @row: throughput in MiB/s, or CPU time in ms a GiB
+ * @bytes: that crossed
+ * @outcomes: the source's, and the dest's
+ *
+ * Return: the value.
+ */
+double row_value(const struct row *row, uint64_t bytes, const struct outcome outcomes[2])
+{
+	uint64_t ns = outcomes[1].ended_ns - outcomes[0].began_ns;
+	uint64_t cpu_ns = outcomes[0].cpu_ns + outcomes[1].cpu_ns;
+
+	if (row->cpu)
+		return (double)cpu_ns / 1e6 * (1 << 30) / (double)bytes;
+	return (double)bytes / (1 << 20) * 1e9 / (double)ns;
 }
 
 /**

@@ -29,6 +29,7 @@ struct site {
 struct outcome {
 	int err;
 	uint64_t began_ns, ended_ns;	/* CLOCK_MONOTONIC, one for both */
+	uint64_t cpu_ns;		/* of the process, in between */
 	double value;
 	struct fail fail;
 };
@@ -53,6 +54,8 @@ int parties_run(const struct site *site, party_fn *source, party_fn *dest,
 int party_tell(const struct party *party, const void *what, size_t size);
 int party_hear(const struct party *party, void *what, size_t size);
 int party_meet(const struct party *party);
+void party_begin(struct party *party);
+void party_end(struct party *party);
 
 /* Stream sockets between the two hosts: socket.c */
 int socket_listen(void);

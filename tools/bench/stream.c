@@ -164,9 +164,9 @@ static int stream_party(struct party *party, bool source)
 	ret = ret ?: party_meet(party);
 	if (ret)
 		return ret;
-	party->outcome->began_ns = now_ns();
+	party_begin(party);
 	ret = streams_run(streams, count, source ? send_main : receive_main);
-	party->outcome->ended_ns = now_ns();
+	party_end(party);
 	/* Nobody leaves before the other has all. */
 	return ret ?: party_meet(party);
 }
@@ -189,8 +189,7 @@ static int measure(const struct site *site, const struct work *work, double *val
 	int ret = parties_run(site, stream_source, stream_dest, &copy, outcomes, fail);
 
 	if (!ret)
-		*value = (double)site->memory_size / (1 << 20) * 1e9 /
-			 (double)(outcomes[1].ended_ns - outcomes[0].began_ns);
+		*value = row_value(work->row, site->memory_size, outcomes);
 	return ret;
 }
 
