@@ -5,6 +5,7 @@
 
 #include "cleanup.h"
 #include "log.h"
+#include "predecessor.h"
 #include "record.h"
 #include "sys.h"
 #include "tools/lib/jsonline.h"
@@ -138,10 +139,24 @@ static int rpc_note(struct worker *worker, struct json_object *request,
 			    proof, fail);
 }
 
+static int rpc_attached(struct worker *worker, struct json_object *request,
+			struct json_object *answer, struct fail *fail)
+{
+	struct json_object *number;
+
+	(void)answer;
+	if (!json_object_object_get_ex(request, "remote_fd", &number) ||
+	    worker->kind == WORKER_ANSWER)
+		return fail_set(fail, -EINVAL, "'attached' without a 'remote_fd'");
+	return predecessor_record(worker->agent, worker->id, worker->side, worker->pid,
+				  json_object_get_int(number));
+}
+
 static const struct rpc_verb rpc_verbs[] = {
 	{ "begin", rpc_begin },
 	{ "move", rpc_move },
 	{ "note", rpc_note },
+	{ "attached", rpc_attached },
 };
 
 static void worker_progress(struct worker *worker, struct json_object *progress)

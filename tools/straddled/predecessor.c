@@ -3,7 +3,8 @@
  * predecessor.c - one worker a migration and side, across agents.
  *
  * RUN-DIR/worker.ID.SIDE names a worker by its pid and the time that it
- * started, which together nobody else gets until the host restarts.
+ * started, which together nobody else gets until the host restarts; and the
+ * userfaultfd that it has in the guest's process.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -62,10 +63,12 @@ static uint64_t started(pid_t pid)
  * @id: of the migration
  * @side: this host's
  * @pid: of the worker
+ * @remote_fd: number of its userfaultfd in the guest's process, or -1
  *
  * Return: 0 or -errno.
  */
-int predecessor_record(const struct agent *agent, const char *id, enum side side, pid_t pid)
+int predecessor_record(const struct agent *agent, const char *id, enum side side, pid_t pid,
+		       int remote_fd)
 {
 	char path[320], text[64];
 	__cleanup_fd int fd = -1;
@@ -74,7 +77,7 @@ int predecessor_record(const struct agent *agent, const char *id, enum side side
 	fd = sys_ret(open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
 	if (fd < 0)
 		return fd;
-	snprintf(text, sizeof(text), "%d %" PRIu64 "\n", (int)pid, started(pid));
+	snprintf(text, sizeof(text), "%d %" PRIu64 " %d\n", (int)pid, started(pid), remote_fd);
 	return sys_write_all(fd, text, strlen(text));
 }
 
@@ -93,7 +96,7 @@ void predecessor_forget(const struct agent *agent, const char *id, enum side sid
 }
 
 /* A pidfd of the recorded process; -ESRCH: it is gone. */
-static int recorded_open(const char *path)
+static int recorded_open(const char *path, int *remote_fd)
 {
 	char text[64], *end;
 	uint64_t start;
@@ -103,7 +106,8 @@ static int recorded_open(const char *path)
 	if (text_read(path, text, sizeof(text)))
 		return -ESRCH;
 	pid = (pid_t)strtol(text, &end, 10);
-	start = strtoull(end, NULL, 10);
+	start = strtoull(end, &end, 10);
+	*remote_fd = *end == ' ' ? (int)strtol(end, NULL, 10) : -1;
 	if (pid <= 1 || !start)
 		return -ESRCH;
 	fd = (int)sys_ret(syscall(SYS_pidfd_open, pid, 0));
@@ -119,19 +123,22 @@ static int recorded_open(const char *path)
  * @agent: of this host
  * @id: of the migration
  * @side: this host's
+ * @remote_fd: receives the number of the userfaultfd that it left in the
+ *	guest's process, or -1
  * @fail: says why not
  *
  * Return: 0: there is none; or -errno: one may be left.
  */
 int predecessor_end(const struct agent *agent, const char *id, enum side side,
-		    struct fail *fail)
+		    int *remote_fd, struct fail *fail)
 {
 	__cleanup_fd int fd = -1;
 	char path[320];
 	int ret;
 
+	*remote_fd = -1;
 	record_path(agent, id, side, path, sizeof(path));
-	fd = recorded_open(path);
+	fd = recorded_open(path, remote_fd);
 	if (fd == -ESRCH) {
 		predecessor_forget(agent, id, side);
 		return 0;

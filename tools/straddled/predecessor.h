@@ -5,9 +5,10 @@
 
 #include "agent.h"
 
-int predecessor_record(const struct agent *agent, const char *id, enum side side, pid_t pid);
+int predecessor_record(const struct agent *agent, const char *id, enum side side, pid_t pid,
+		       int remote_fd);
 void predecessor_forget(const struct agent *agent, const char *id, enum side side);
 int predecessor_end(const struct agent *agent, const char *id, enum side side,
-		    struct fail *fail);
+		    int *remote_fd, struct fail *fail);
 
 #endif

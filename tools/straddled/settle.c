@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker.h"
 #include "log.h"
 #include "predecessor.h"
 #include "settle.h"
@@ -23,7 +24,9 @@ static const char restarted[] = "the agent was restarted in the middle of it";
 
 struct settle {
 	enum owner_state state;
-	int (*run)(struct agent *agent, const struct journal_row *row, struct fail *fail);
+	/* @remote_fd: userfaultfd that is left in the guest's process, or -1 */
+	int (*run)(struct agent *agent, const struct journal_row *row, int remote_fd,
+		   struct fail *fail);
 };
 
 static int row_move(struct agent *agent, const struct journal_row *row, enum owner_state to,
@@ -51,16 +54,47 @@ static int row_guest(struct agent *agent, const struct journal_row *row,
 	return ret;
 }
 
+/* Else the next migration of the guest could not track what it writes. */
+static void guest_release(struct agent *agent, pid_t pid, int remote_fd)
+{
+	struct uffd_attachment attachment;
+	struct fail fail = { 0 };
+	int broker = -1, ret;
+
+	if (remote_fd < 0)
+		return;
+	ret = broker_connect(agent->broker_fd, &broker);
+	if (!ret)
+		ret = broker_adopt(broker, pid, remote_fd, &attachment, &fail);
+	if (!ret) {
+		ret = broker_detach(broker, &attachment, &fail);
+		uffd_attachment_close(&attachment);
+	}
+	if (broker >= 0)
+		close(broker);
+	if (ret && ret != -EBADF)
+		log_warning("a userfaultfd is left in process %d: %s", (int)pid,
+			    fail.err ? fail.text : strerror(-ret));
+}
+
 /* BEGUN, PERFORMING: the guest never stopped. */
 static int settle_running(struct agent *agent, const struct journal_row *row,
-			  struct fail *fail)
+			  int remote_fd, struct fail *fail)
 {
+	struct guest_description description = { .region_count = 0 };
+	struct guest *guest;
+
+	if (remote_fd >= 0 && !row_guest(agent, row, &guest, &description, NULL)) {
+		guest_release(agent, description.pid, remote_fd);
+		guest_description_fini(&description);
+		agent->driver->close(guest);
+	}
 	return row_move(agent, row, STATE_RESUMED, fail);
 }
 
 /* STOPPING, STOPPED, RESUMING: it is to go on here, as it was at Begin. */
 static int settle_stopped(struct agent *agent, const struct journal_row *row,
-			  struct fail *fail)
+			  int remote_fd, struct fail *fail)
 {
 	struct guest_description description = { .region_count = 0 };
 	struct fail why = { 0 };
@@ -79,6 +113,7 @@ static int settle_stopped(struct agent *agent, const struct journal_row *row,
 			    row->guest, row->id);
 		return row_move(agent, row, STATE_RESUMED, fail);
 	}
+	guest_release(agent, description.pid, remote_fd);
 	if (!row->paused)
 		ret = agent->driver->resume(guest, fail);
 	guest_description_fini(&description);
@@ -88,13 +123,15 @@ static int settle_stopped(struct agent *agent, const struct journal_row *row,
 
 /* PREPARED, LOADED: the promise first, then nothing is left of it. */
 static int settle_incoming(struct agent *agent, const struct journal_row *row,
-			   struct fail *fail)
+			   int remote_fd, struct fail *fail)
 {
 	struct guest_description description = { .region_count = 0 };
 	struct fail why = { 0 };
 	struct guest *guest;
 	int ret = row_move(agent, row, STATE_DISCARDED, fail);
 
+	/* It ends with the guest's process. */
+	(void)remote_fd;
 	if (ret)
 		return ret;
 	ret = row_guest(agent, row, &guest, &description, &why);
@@ -128,8 +165,8 @@ static const struct settle settle_table[] = {
 bool settle_row(struct agent *agent, const struct journal_row *row, const char *reason)
 {
 	struct fail fail = { 0 };
+	int ret, remote_fd;
 	size_t i;
-	int ret;
 
 	for (i = 0; i < sizeof(settle_table) / sizeof(settle_table[0]); i++)
 		if (settle_table[i].state == row->state)
@@ -139,12 +176,12 @@ bool settle_row(struct agent *agent, const struct journal_row *row, const char *
 			    row->id, row->guest, owner_state_name(row->state));
 		return false;
 	}
-	ret = predecessor_end(agent, row->id, row->side, &fail);
+	ret = predecessor_end(agent, row->id, row->side, &remote_fd, &fail);
 	if (!ret)
 		ret = journal_note(agent->journal, row->id, row->side, reason, NULL, NULL,
 				   &fail);
 	if (!ret)
-		ret = settle_table[i].run(agent, row, &fail);
+		ret = settle_table[i].run(agent, row, remote_fd, &fail);
 	if (ret)
 		log_error("migration %s of guest '%s' cannot be ended: %s", row->id, row->guest,
 			  fail.err ? fail.text : strerror(-ret));

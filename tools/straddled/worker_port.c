@@ -141,11 +141,29 @@ static int port_note(void *port, const char *error, const char *summary,
 	return call_simple(object, fail);
 }
 
+/* Who ends what a dead worker left has to know of its userfaultfd. */
+static int tell_attached(int remote_fd, struct fail *fail)
+{
+	struct json_object *object = request("attached");
+
+	json_object_object_add(object, "remote_fd",
+			       json_object_new_int(remote_fd));
+	return call_simple(object, fail);
+}
+
 static int port_attach(void *port, pid_t pid, struct uffd_attachment *made,
 		       struct fail *fail)
 {
+	int ret;
+
 	(void)port;
-	return broker_attach(PORT_BROKER_FD, pid, made, fail);
+	ret = broker_attach(PORT_BROKER_FD, pid, made, fail);
+	if (ret < 0)
+		return ret;
+	ret = tell_attached(made->remote_fd, fail);
+	if (ret < 0)
+		broker_detach(PORT_BROKER_FD, made, NULL);
+	return ret;
 }
 
 /* More ranges than fit into one request go in several. */
@@ -171,8 +189,14 @@ static int port_zap(void *port, const struct uffd_attachment *attachment,
 static int port_detach(void *port, struct uffd_attachment *attachment,
 		       struct fail *fail)
 {
+	int ret;
+
 	(void)port;
-	return broker_detach(PORT_BROKER_FD, attachment, fail);
+	ret = broker_detach(PORT_BROKER_FD, attachment, fail);
+	/* Without an agent there is nobody who would look. */
+	if (!ret)
+		(void)tell_attached(-1, NULL);
+	return ret;
 }
 
 static void port_progress(void *port, const struct progress *progress)

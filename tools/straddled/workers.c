@@ -114,7 +114,7 @@ static int worker_start(struct worker *worker, struct json_object *job, struct f
 	int ret = worker_spawn(worker, fail);
 
 	if (!ret && worker->kind != WORKER_ANSWER)
-		ret = predecessor_record(agent, worker->id, worker->side, worker->pid);
+		ret = predecessor_record(agent, worker->id, worker->side, worker->pid, -1);
 	if (!ret)
 		ret = packet_send(worker->command, job, -1);
 	json_object_put(job);
@@ -350,10 +350,10 @@ void worker_ended(struct worker *worker)
 
 	sys_retry(waitid(P_PIDFD, (id_t)worker->pidfd, &info, WEXITED));
 	worker_rpc_drain(worker);
-	if (worker->kind != WORKER_ANSWER)
-		predecessor_forget(worker->agent, worker->id, worker->side);
 	if (worker->begun)
 		row_close(worker, &info, &row);
+	if (worker->kind != WORKER_ANSWER)
+		predecessor_forget(worker->agent, worker->id, worker->side);
 	worker_report(worker, &info, &row);
 	journal_row_fini(&row);
 	worker_unlink(worker);
