@@ -7,6 +7,7 @@
 #   in the page is in the source;
 # - files of the project that a document names exist;
 # - the documents are correct reStructuredText (where docutils is installed);
+# - each document is linked from Documentation/index.rst, and all links lead to files;
 # - Documentation/message-table.rst is what protocol/message_table.c says.
 use strict;
 use warnings;
@@ -107,6 +108,33 @@ sub check_rst
 	report($file, $warnings) if $warnings;
 }
 
+# Links to other documents: `text <name.rst>`_ in reST, [text](name) in Markdown.
+sub check_links
+{
+	my ($file) = @_;
+	my $text = content($file);
+	my ($dir) = $file =~ m{^(.*/)};
+	my %links;
+
+	$links{$_} = 1 for $text =~ /<([\w-]+\.\w+)>`_/g,
+			   $text =~ /^\.\. (?:image|include):: (\S+)/mg,
+			   $text =~ m{\]\(([\w./-]+)\)}g;
+	for my $link (sort keys %links) {
+		report($file, "the link to $link leads nowhere") unless -f ($dir // '') . $link;
+	}
+	return \%links;
+}
+
+sub check_index
+{
+	my $index = 'Documentation/index.rst';
+	my $links = -f $index ? check_links($index) : {};
+
+	for my $file (map { s{.*/}{}r } glob('Documentation/*.rst')) {
+		report($index, "$file is not linked") unless $links->{$file} || $file eq 'index.rst';
+	}
+}
+
 sub check_message_table
 {
 	my $path = 'Documentation/message-table.rst';
@@ -123,8 +151,10 @@ for my $folder (sort keys %PROGRAMS) {
 report('README.md', 'missing') unless -f 'README.md';
 for my $file (grep { -f } 'README.md', glob('Documentation/*.rst Documentation/man/*')) {
 	check_paths($file);
+	check_links($file) if $file =~ /\.(?:rst|md)$/ && $file !~ /index\.rst$/;
 	check_rst($file) if $file =~ /\.rst$/;
 }
+check_index();
 check_message_table();
 print "$found faults in the documents\n" if $found;
 exit($found ? 1 : 0);
