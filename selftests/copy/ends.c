@@ -27,6 +27,13 @@ static const struct memory_kind *kind_at(enum guest_memory memory)
 	return kinds[memory];
 }
 
+/**
+ * memory_ready() - whether the kernel and the host have what a test needs
+ * @memory: kind of it
+ * @pages: how many, at both ends together
+ *
+ * Return: true, or false: the test is skipped, with its reason.
+ */
 bool memory_ready(enum guest_memory memory, uint64_t pages)
 {
 	const struct uffd_feature *lacking =
@@ -46,13 +53,24 @@ bool memory_ready(enum guest_memory memory, uint64_t pages)
 	return true;
 }
 
+/**
+ * memory_done() - give back what memory_ready() took
+ * @memory: kind of it
+ * @pages: as there
+ */
 void memory_done(enum guest_memory memory, uint64_t pages)
 {
 	if (memory == GUEST_HUGETLB)
 		EXPECT_EQ(0, hugepages_add(-(long)pages));
 }
 
-/* A guest of huge pages has fewer of them. */
+/**
+ * memory_pages() - how large a guest to test with
+ * @memory: kind of it; of huge pages a few will do
+ * @small_pages: how many otherwise
+ *
+ * Return: pages.
+ */
 uint64_t memory_pages(enum guest_memory memory, uint64_t small_pages)
 {
 	return memory == GUEST_HUGETLB ? 16 : small_pages;
@@ -102,6 +120,12 @@ static void ends_init(struct ends *ends)
 	ends->generation = 1;
 }
 
+/**
+ * here_open() - a source alone, without lanes
+ * @ends: to fill in
+ * @memory: of its guest
+ * @pages: of its guest
+ */
 void here_open(struct ends *ends, enum guest_memory memory, uint64_t pages)
 {
 	ends_init(ends);
@@ -109,6 +133,12 @@ void here_open(struct ends *ends, enum guest_memory memory, uint64_t pages)
 	here_create(ends);
 }
 
+/**
+ * there_open() - a dest alone, without lanes
+ * @ends: to fill in
+ * @memory: of its guest
+ * @pages: of its guest
+ */
 void there_open(struct ends *ends, enum guest_memory memory, uint64_t pages)
 {
 	ends_init(ends);
@@ -117,12 +147,18 @@ void there_open(struct ends *ends, enum guest_memory memory, uint64_t pages)
 	there_create(ends);
 }
 
-/* The guests come first: there are no threads yet when they are forked. */
+/**
+ * ends_open() - both ends and the lanes between them
+ * @ends: to fill in
+ * @memory: of the guests
+ * @pages: of each guest
+ */
 void ends_open(struct ends *ends, enum guest_memory memory, uint64_t pages)
 {
 	unsigned int i;
 
 	ends_init(ends);
+	/* First of all: there are no threads yet when they are forked. */
 	ASSERT_EQ(0, guest_start(&ends->here, memory, pages, TRACK_FEATURES));
 	ASSERT_EQ(0, guest_start(&ends->there, memory, pages,
 				 kind_at(memory)->features));
@@ -134,6 +170,10 @@ void ends_open(struct ends *ends, enum guest_memory memory, uint64_t pages)
 	}
 }
 
+/**
+ * ends_close() - end everything that was opened
+ * @ends: some of it may be NULL
+ */
 void ends_close(struct ends *ends)
 {
 	dest_destroy(ends->dest);
@@ -173,6 +213,12 @@ static void dest_side(struct ends *ends, int fd, enum lane_role role,
 	ASSERT_EQ(0, dest_add_lane(ends->dest, lane));
 }
 
+/**
+ * lane_pair() - join both ends by one more lane
+ * @ends: both open
+ * @role: of the lane
+ * @index: within its role
+ */
 void lane_pair(struct ends *ends, enum lane_role role, unsigned int index)
 {
 	int pair[2];
@@ -182,7 +228,13 @@ void lane_pair(struct ends *ends, enum lane_role role, unsigned int index)
 	dest_side(ends, pair[1], role, index);
 }
 
-/* Our end of a lane of the source: what a dest would have. */
+/**
+ * lane_to_source() - be the dest of a lane
+ * @ends: with a source
+ * @role: of the lane
+ *
+ * Return: the other end of the lane, the caller's to destroy.
+ */
 struct lane *lane_to_source(struct ends *ends, enum lane_role role)
 {
 	struct lane *lane;
@@ -195,7 +247,13 @@ struct lane *lane_to_source(struct ends *ends, enum lane_role role)
 	return lane;
 }
 
-/* Our end of a lane of the dest: what a source would have. */
+/**
+ * lane_to_dest() - be the source of a lane
+ * @ends: with a dest
+ * @role: of the lane
+ *
+ * Return: the other end of the lane, the caller's to destroy.
+ */
 struct lane *lane_to_dest(struct ends *ends, enum lane_role role)
 {
 	struct lane *lane;
@@ -208,122 +266,11 @@ struct lane *lane_to_dest(struct ends *ends, enum lane_role role)
 	return lane;
 }
 
-/* Wait for news; they are looked for again before the next wait. */
-static void event_wait(int fd)
-{
-	uint64_t value;
-
-	ASSERT_EQ(0, sys_wait_fd(fd, POLLIN, -1));
-	ASSERT_EQ(8, sys_retry(read(fd, &value, sizeof(value))));
-}
-
-int source_wait_error(struct source *source)
-{
-	while (!source_error(source))
-		event_wait(source->event_fd);
-	return source_error(source);
-}
-
-int dest_wait_error(struct dest *dest)
-{
-	while (!dest_error(dest))
-		event_wait(dest->event_fd);
-	return dest_error(dest);
-}
-
-static struct region *here_region(struct ends *ends)
-{
-	return &ends->here_map.regions[0];
-}
-
-void ends_track(struct ends *ends)
-{
-	struct region *region = here_region(ends);
-
-	ASSERT_EQ(0, uffd_tracker_open(&ends->tracker, ends->here.pid,
-				       ends->here.uffd));
-	ASSERT_EQ(0, uffd_track(&ends->tracker,
-				page_range(region, 0, region->pages)));
-}
-
-/* One pre-copy round, through its barrier. */
-void ends_round(struct ends *ends)
-{
-	struct round_result result;
-
-	source_round_start(ends->source, ends->generation);
-	while (!source_round_done(ends->source, &result)) {
-		ASSERT_EQ(0, source_error(ends->source));
-		event_wait(ends->source->event_fd);
-	}
-	while (dest_barrier_passed(ends->dest) < ends->generation) {
-		ASSERT_EQ(0, dest_error(ends->dest));
-		event_wait(ends->dest->event_fd);
-	}
-	ends->generation++;
-}
-
-static int zap_there(struct range range, void *arg)
-{
-	struct ends *ends = arg;
-
-	return guest_zap(&ends->there, range);
-}
-
-/* The guest stands still here; what is dirty is missing there. */
-void ends_switch(struct ends *ends)
-{
-	struct bitmap *dirty = &ends->source->regions[0].dirty;
-	struct region *region = &ends->there_map.regions[0];
-	struct bitmap keep;
-
-	source_hold(ends->source);
-	ASSERT_EQ(0, bitmap_init(&keep, region->pages));
-	bitmap_copy_inverted(&keep, dirty);
-	ASSERT_EQ(0, dest_keep(ends->dest, region, 0, region->pages,
-			       keep.words));
-	bitmap_fini(&keep);
-	ASSERT_EQ(0, dest_stale(ends->dest, ends->there.pagemap, zap_there,
-				ends));
-	dest_switch(ends->dest, ends->generation);
-}
-
-void ends_push(struct ends *ends)
-{
-	ASSERT_EQ(0, dest_settle(ends->dest));
-	ASSERT_EQ(0, source_push_start(ends->source, ends->generation));
-}
-
-void ends_finish(struct ends *ends)
-{
-	while (!dest_complete(ends->dest)) {
-		ASSERT_EQ(0, dest_error(ends->dest));
-		ASSERT_EQ(0, source_error(ends->source));
-		event_wait(ends->dest->event_fd);
-	}
-	while (!source_proven(ends->source)) {
-		ASSERT_EQ(0, source_error(ends->source));
-		event_wait(ends->source->event_fd);
-	}
-	EXPECT_EQ(0, dest_error(ends->dest));
-	EXPECT_EQ(ends->here.pages, ends->source->regions[0].proof.pages);
-	EXPECT_EQ(ends->there.pages, ends->dest->proofs[0].pages);
-	EXPECT_TRUE(digest_equal(ends->source->regions[0].proof.sum,
-				 ends->dest->proofs[0].sum));
-}
-
-void ends_compare(struct ends *ends)
-{
-	uint64_t page;
-
-	ASSERT_EQ(0, guest_hash(&ends->here, 0, ends->here.pages));
-	ASSERT_EQ(0, guest_hash(&ends->there, 0, ends->there.pages));
-	for (page = 0; page < ends->here.pages; page++)
-		ASSERT_EQ(ends->here.hashes[page], ends->there.hashes[page]) {
-			TH_LOG("page %llu", (unsigned long long)page);
-		}
-}
-
+/**
+ * open_fds() - how many descriptors this process has open
+ *
+ * Return: their number.
+ */
 unsigned int open_fds(void)
 {
 	DIR *dir = opendir("/proc/self/fd");
@@ -334,4 +281,52 @@ unsigned int open_fds(void)
 		count++;
 	closedir(dir);
 	return count;
+}
+
+uint8_t pattern_bytes[PATTERN_PAGES * 4096] __attribute__((aligned(64)));
+
+/**
+ * pattern_frame() - make the frame of guest_write()'s pages, bytes in pattern_bytes
+ * @region: of small pages
+ * @generation: of the frame
+ * @first: page
+ * @count: pages, at most PATTERN_PAGES
+ * @seed: of the pattern
+ *
+ * Return: the frame, with the digest that belongs to it.
+ */
+struct frame pattern_frame(struct region *region, uint32_t generation,
+			   uint64_t first, uint64_t count, uint64_t seed)
+{
+	uint64_t i;
+
+	for (i = 0; i < count; i++)
+		guest_pattern(pattern_bytes + i * 4096, 4096, first + i, seed);
+	return (struct frame){
+		.type = FRAME_DATA,
+		.generation = generation,
+		.region = region,
+		.first = first,
+		.count = count,
+		.digest = digest_run(region, first, count, pattern_bytes),
+	};
+}
+
+/**
+ * pattern_send() - send what guest_write() writes
+ * @lane: on which
+ * @region: of small pages
+ * @generation: of the frame
+ * @first: page
+ * @count: pages, at most PATTERN_PAGES
+ * @seed: of the pattern
+ */
+void pattern_send(struct lane *lane, struct region *region,
+		  uint32_t generation, uint64_t first, uint64_t count,
+		  uint64_t seed)
+{
+	struct frame frame = pattern_frame(region, generation, first, count,
+					   seed);
+
+	ASSERT_EQ(0, lane_send(lane, &frame, pattern_bytes));
 }

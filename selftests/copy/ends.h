@@ -43,4 +43,14 @@ int source_wait_error(struct source *source);
 int dest_wait_error(struct dest *dest);
 unsigned int open_fds(void);
 
+#define PATTERN_PAGES	32	/* room in pattern_bytes */
+
+extern uint8_t pattern_bytes[];
+
+struct frame pattern_frame(struct region *region, uint32_t generation,
+			   uint64_t first, uint64_t count, uint64_t seed);
+void pattern_send(struct lane *lane, struct region *region,
+		  uint32_t generation, uint64_t first, uint64_t count,
+		  uint64_t seed);
+
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* hostile.c - a peer that does not keep to the protocol breaks its lane only. */
+/* hostile_source.c - a source that lies to the dest breaks its lane only. */
 #include <errno.h>
 #include <string.h>
 
@@ -8,8 +8,6 @@
 #include "sys.h"
 
 #define PAGES	64
-
-/* ---- a source that lies to the dest -------------------------------------- */
 
 FIXTURE(dest) {
 	struct ends ends;
@@ -40,43 +38,13 @@ FIXTURE_TEARDOWN(dest)
 
 #define SKIPPED(self) do { if ((self)->skipped) return; } while (0)
 
-static uint8_t bytes[32 * 4096] __attribute__((aligned(64)));
-
-/* Pages with a pattern and the digest that belongs to it. */
-static struct frame data_frame(struct region *region, uint32_t generation,
-			       uint64_t first, uint64_t count, uint64_t seed)
-{
-	uint64_t i;
-
-	for (i = 0; i < count; i++)
-		guest_pattern(bytes + i * 4096, 4096, first + i, seed);
-	return (struct frame){
-		.type = FRAME_DATA,
-		.generation = generation,
-		.region = region,
-		.first = first,
-		.count = count,
-		.digest = digest_run(region, first, count, bytes),
-	};
-}
-
-static void send_data(struct lane *lane, struct region *region,
-		      uint32_t generation, uint64_t first, uint64_t count,
-		      uint64_t seed)
-{
-	struct frame frame = data_frame(region, generation, first, count,
-					seed);
-
-	ASSERT_EQ(0, lane_send(lane, &frame, bytes));
-}
-
 static void send_bad_digest(FIXTURE_DATA(dest) *self, struct lane *lane,
 			    uint64_t first)
 {
-	struct frame frame = data_frame(self->region, 1, first, 1, 1);
+	struct frame frame = pattern_frame(self->region, 1, first, 1, 1);
 
 	frame.digest.high ^= 1;
-	ASSERT_EQ(0, lane_send(lane, &frame, bytes));
+	ASSERT_EQ(0, lane_send(lane, &frame, pattern_bytes));
 }
 
 /* Everything is missing, and the guest may run. */
@@ -90,9 +58,9 @@ static void switch_all(FIXTURE_DATA(dest) *self, uint32_t generation)
 
 static void expect_page(FIXTURE_DATA(dest) *self, uint64_t page, uint64_t seed)
 {
-	guest_pattern(bytes, 4096, page, seed);
+	guest_pattern(pattern_bytes, 4096, page, seed);
 	ASSERT_EQ(0, guest_hash(&self->ends.there, page, 1));
-	EXPECT_EQ(guest_hash_of(bytes, 4096), self->ends.there.hashes[page]);
+	EXPECT_EQ(guest_hash_of(pattern_bytes, 4096), self->ends.there.hashes[page]);
 }
 
 static void expect_nothing_present(FIXTURE_DATA(dest) *self)
@@ -105,7 +73,7 @@ static void expect_nothing_present(FIXTURE_DATA(dest) *self)
 TEST_F(dest, future_generation_is_refused_in_a_round)
 {
 	SKIPPED(self);
-	send_data(self->push, self->region, 2, 0, 1, 1);
+	pattern_send(self->push, self->region, 2, 0, 1, 1);
 	EXPECT_EQ(-EPROTO, dest_wait_error(self->ends.dest));
 	expect_nothing_present(self);
 }
@@ -114,7 +82,7 @@ TEST_F(dest, future_generation_is_refused_after_the_switch)
 {
 	SKIPPED(self);
 	switch_all(self, 1);
-	send_data(self->fault, self->region, 2, 0, 1, 1);
+	pattern_send(self->fault, self->region, 2, 0, 1, 1);
 	EXPECT_EQ(-EPROTO, dest_wait_error(self->ends.dest));
 	expect_nothing_present(self);
 }
@@ -125,9 +93,9 @@ TEST_F(dest, older_frame_is_dropped)
 
 	SKIPPED(self);
 	switch_all(self, 3);
-	send_data(self->push, self->region, 2, 0, 1, 99);
+	pattern_send(self->push, self->region, 2, 0, 1, 99);
 	for (page = 0; page < PAGES; page += 16)
-		send_data(self->push, self->region, 3, page, 16, 1);
+		pattern_send(self->push, self->region, 3, page, 16, 1);
 	while (!dest_complete(self->ends.dest))
 		ASSERT_EQ(0, sys_wait_fd(self->ends.dest->event_fd, POLLIN,
 					 -1));
@@ -157,7 +125,7 @@ TEST_F(dest, wrong_digest_is_asked_for_again)
 	EXPECT_EQ(5, want.first);
 	EXPECT_EQ(1, want.count);
 	expect_nothing_present(self);
-	send_data(self->fault, self->region, 1, 5, 1, 7);
+	pattern_send(self->fault, self->region, 1, 5, 1, 7);
 	expect_page(self, 5, 7);
 	EXPECT_EQ(0, dest_error(self->ends.dest));
 }
@@ -229,29 +197,29 @@ TEST_F(dest, want_is_not_for_the_dest)
 TEST_F(dest, page_past_the_end_is_refused)
 {
 	SKIPPED(self);
-	send_data(self->push, self->region, 1, PAGES, 1, 1);
+	pattern_send(self->push, self->region, 1, PAGES, 1, 1);
 	EXPECT_EQ(-EPROTO, dest_wait_error(self->ends.dest));
 }
 
 TEST_F(dest, run_over_the_end_is_refused)
 {
 	SKIPPED(self);
-	send_data(self->push, self->region, 1, PAGES - 1, 2, 1);
+	pattern_send(self->push, self->region, 1, PAGES - 1, 2, 1);
 	EXPECT_EQ(-EPROTO, dest_wait_error(self->ends.dest));
 }
 
 TEST_F(dest, run_longer_than_a_frame_is_refused)
 {
 	SKIPPED(self);
-	send_data(self->push, self->region, 1, 0, 17, 1);
+	pattern_send(self->push, self->region, 1, 0, 17, 1);
 	EXPECT_EQ(-EPROTO, dest_wait_error(self->ends.dest));
 }
 
 TEST_F(dest, garbage_is_refused)
 {
 	SKIPPED(self);
-	memset(bytes, 0x5a, sizeof(bytes));
-	ASSERT_EQ(0, sys_write_all(self->push->fd, bytes, 4096));
+	memset(pattern_bytes, 0x5a, 4096);
+	ASSERT_EQ(0, sys_write_all(self->push->fd, pattern_bytes, 4096));
 	EXPECT_EQ(-EPROTO, dest_wait_error(self->ends.dest));
 	expect_nothing_present(self);
 }
@@ -263,10 +231,10 @@ TEST_F(dest, frame_cut_in_the_middle_leaves_its_pages_missing)
 
 	SKIPPED(self);
 	switch_all(self, 1);
-	frame = data_frame(self->region, 1, 0, 16, 1);
+	frame = pattern_frame(self->region, 1, 0, 16, 1);
 	frame_encode(&frame, header);
 	ASSERT_EQ(0, sys_write_all(self->push->fd, header, sizeof(header)));
-	ASSERT_EQ(0, sys_write_all(self->push->fd, bytes, 15 * 4096 + 4095));
+	ASSERT_EQ(0, sys_write_all(self->push->fd, pattern_bytes, 15 * 4096 + 4095));
 	lane_shutdown(self->push);
 	EXPECT_EQ(-EPIPE, dest_wait_error(self->ends.dest));
 	expect_nothing_present(self);
@@ -279,10 +247,10 @@ TEST_F(dest, page_placed_twice_is_placed)
 
 	SKIPPED(self);
 	switch_all(self, 1);
-	send_data(self->push, self->region, 1, 0, 1, 1);
-	send_data(self->push, self->region, 1, 0, 1, 2);
+	pattern_send(self->push, self->region, 1, 0, 1, 1);
+	pattern_send(self->push, self->region, 1, 0, 1, 2);
 	for (page = 0; page < PAGES; page += 16)
-		send_data(self->push, self->region, 1, page, 16, 3);
+		pattern_send(self->push, self->region, 1, page, 16, 3);
 	while (!dest_complete(self->ends.dest))
 		ASSERT_EQ(0, sys_wait_fd(self->ends.dest->event_fd, POLLIN,
 					 -1));
@@ -312,140 +280,6 @@ TEST_F(dest, kept_pages_are_named_within_the_region_and_in_time)
 	EXPECT_EQ(-EPROTO, dest_keep(self->ends.dest, self->region, 0, PAGES,
 				     keep));
 	EXPECT_EQ(PAGES, stat_read(&self->ends.dest->missing));
-}
-
-/* ---- a dest that lies to the source -------------------------------------- */
-
-FIXTURE(source) {
-	struct ends ends;
-	struct lane *push, *fault;	/* the dest's ends of them */
-	struct region *region;
-	bool skipped;
-};
-
-FIXTURE_SETUP(source)
-{
-	self->skipped = !memory_ready(GUEST_MEMFD, PAGES);
-	if (self->skipped)
-		return;
-	here_open(&self->ends, GUEST_MEMFD, PAGES);
-	self->region = &self->ends.here_map.regions[0];
-	self->push = lane_to_source(&self->ends, LANE_PUSH);
-	self->fault = lane_to_source(&self->ends, LANE_FAULT);
-	ASSERT_EQ(0, guest_write(&self->ends.here, 0, PAGES, 1));
-	ASSERT_EQ(0, source_populated(self->ends.source));
-}
-
-FIXTURE_TEARDOWN(source)
-{
-	if (self->skipped)
-		return;
-	lane_destroy(self->push);
-	lane_destroy(self->fault);
-	ends_close(&self->ends);
-}
-
-static void send_want(struct lane *lane, struct region *region, uint64_t first,
-		      uint64_t count)
-{
-	struct frame want = { .type = FRAME_WANT, .generation = 4,
-			      .region = region, .first = first,
-			      .count = count };
-
-	ASSERT_EQ(0, lane_send(lane, &want, NULL));
-}
-
-TEST_F(source, want_before_the_guest_is_held_is_refused)
-{
-	SKIPPED(self);
-	send_want(self->fault, self->region, 0, 1);
-	EXPECT_EQ(-EPROTO, source_wait_error(self->ends.source));
-	EXPECT_EQ(0, stat_read(&self->ends.source->stats.fault_bytes));
-}
-
-TEST_F(source, want_past_the_end_is_refused)
-{
-	SKIPPED(self);
-	source_hold(self->ends.source);
-	send_want(self->fault, self->region, PAGES, 1);
-	EXPECT_EQ(-EPROTO, source_wait_error(self->ends.source));
-}
-
-TEST_F(source, want_of_more_than_a_run_is_refused)
-{
-	SKIPPED(self);
-	source_hold(self->ends.source);
-	send_want(self->fault, self->region, 0, 17);
-	EXPECT_EQ(-EPROTO, source_wait_error(self->ends.source));
-	EXPECT_EQ(0, stat_read(&self->ends.source->stats.fault_bytes));
-}
-
-TEST_F(source, pages_are_not_for_the_source)
-{
-	SKIPPED(self);
-	source_hold(self->ends.source);
-	send_data(self->fault, self->region, 1, 0, 1, 99);
-	EXPECT_EQ(-EPROTO, source_wait_error(self->ends.source));
-	ASSERT_EQ(0, guest_hash(&self->ends.here, 0, 1));
-	guest_pattern(bytes, 4096, 0, 1);
-	EXPECT_EQ(guest_hash_of(bytes, 4096), self->ends.here.hashes[0]);
-}
-
-TEST_F(source, barrier_is_not_for_the_source)
-{
-	struct frame barrier = { .type = FRAME_BARRIER, .generation = 1 };
-
-	SKIPPED(self);
-	source_hold(self->ends.source);
-	ASSERT_EQ(0, lane_send(self->fault, &barrier, NULL));
-	EXPECT_EQ(-EPROTO, source_wait_error(self->ends.source));
-}
-
-TEST_F(source, dest_that_goes_is_told)
-{
-	SKIPPED(self);
-	lane_shutdown(self->fault);
-	EXPECT_EQ(-EPIPE, source_wait_error(self->ends.source));
-}
-
-TEST_F(source, want_is_answered_in_its_generation)
-{
-	struct frame answer;
-	const void *payload;
-
-	SKIPPED(self);
-	source_hold(self->ends.source);
-	send_want(self->fault, self->region, 9, 1);
-	ASSERT_EQ(0, lane_receive(self->fault, &answer, &payload));
-	EXPECT_EQ(FRAME_DATA, answer.type);
-	EXPECT_EQ(4, answer.generation);
-	EXPECT_EQ(9, answer.first);
-	guest_pattern(bytes, 4096, 9, 1);
-	EXPECT_EQ(0, memcmp(payload, bytes, 4096));
-	EXPECT_TRUE(digest_equal(answer.digest, digest_page(self->region, 9,
-							    bytes)));
-}
-
-/* The same page as often as it is asked for, and in the proof once. */
-TEST_F(source, page_wanted_on_its_way_is_sent_twice_and_proven_once)
-{
-	struct frame frame;
-	const void *payload;
-	uint64_t pages = 0;
-
-	SKIPPED(self);
-	source_hold(self->ends.source);
-	ASSERT_EQ(0, source_push_start(self->ends.source, 4));
-	while (pages < PAGES) {
-		ASSERT_EQ(0, lane_receive(self->push, &frame, &payload));
-		pages += frame.count;
-	}
-	send_want(self->fault, self->region, 9, 2);
-	for (pages = 0; pages < 2; pages += frame.count)
-		ASSERT_EQ(0, lane_receive(self->fault, &frame, &payload));
-	EXPECT_EQ(2, stat_read(&self->ends.source->stats.repeated_pages));
-	EXPECT_EQ(PAGES, self->ends.source->regions[0].proof.pages);
-	EXPECT_TRUE(source_proven(self->ends.source));
 }
 
 TEST_HARNESS_MAIN
