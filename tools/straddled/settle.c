@@ -121,6 +121,15 @@ static int settle_stopped(struct agent *agent, const struct journal_row *row,
 	return ret ? ret : row_move(agent, row, STATE_RESUMED, fail);
 }
 
+/* The states of its pages, which a worker removes that ends by itself. */
+static void states_remove(struct agent *agent, const struct journal_row *row)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/pages-%s", agent->options->run_dir, row->id);
+	(void)sys_ret(unlink(path));
+}
+
 /* PREPARED, LOADED: the promise first, then nothing is left of it. */
 static int settle_incoming(struct agent *agent, const struct journal_row *row,
 			   int remote_fd, struct fail *fail)
@@ -134,6 +143,7 @@ static int settle_incoming(struct agent *agent, const struct journal_row *row,
 	(void)remote_fd;
 	if (ret)
 		return ret;
+	states_remove(agent, row);
 	ret = row_guest(agent, row, &guest, &description, &why);
 	if (ret)
 		return ret == -ENOENT ? 0 : fail_set(fail, ret, "%s", why.text);
