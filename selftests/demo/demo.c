@@ -36,10 +36,10 @@ static const struct net_rate gigabit = {
 	.latency_us = 20000,
 };
 
-/* 384 MiB written at 80,000 pages a second: 312 MiB/s against 119. */
+/* 384 MiB written at random, up to 1.5 GiB/s of pages; the link has 119 MiB/s. */
 static const char *const guest_options[] = {
-	"--engine", "threads", "--vcpus", "2", "--memory", "512M",
-	"--workload", "hot", "--working-set", "384M", "--rate", "80000", NULL,
+	"--vcpus", "2", "--memory", "512M", "--workload", "hot",
+	"--working-set", "384M", "--rate", "400000", "--engine", NULL, NULL,
 };
 
 struct demo {
@@ -177,21 +177,48 @@ static int migrate(struct demo *demo, const char *log, bool postcopy,
 	return ret;
 }
 
+/*
+ * A /dev/kvm without hardware behind it takes so long for each first write to
+ * a page after a scan that its guest may fall behind the link.
+ */
+static const char *engine_choose(void)
+{
+	static char text[1 << 20];
+	FILE *file = fopen("/proc/cpuinfo", "re");
+	size_t got = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
+
+	if (file)
+		fclose(file);
+	text[got] = '\0';
+	if (access("/dev/kvm", R_OK | W_OK))
+		return "threads";
+	return strstr(text, " vmx") || strstr(text, " svm") ? "kvm" : "threads";
+}
+
+static int guest_start(struct demo *demo, struct fail *fail)
+{
+	const char *options[sizeof(guest_options) / sizeof(*guest_options)];
+	const char *engine = engine_choose();
+	int ret;
+
+	memcpy(options, guest_options, sizeof(options));
+	options[sizeof(options) / sizeof(*options) - 2] = engine;
+	ret = pair_start_guest(demo->pair, GUEST, options, fail);
+	if (ret < 0)
+		return ret;
+	say("  guest '" GUEST "': 512 MiB, 2 vCPUs (engine %s), writes up to "
+	    "400000 pages a second at random in 384 MiB\n", engine);
+	/* Long enough that every page of the working set was written. */
+	return guest_run_on(&demo->pair->hosts->source, GUEST, 800000, fail);
+}
+
 static int prepare(struct demo *demo, struct fail *fail)
 {
 	int ret;
 
 	say("Two hosts, a link of 1 Gbit/s, mutual TLS, one guest\n");
 	ret = pair_create(&demo->pair, PAIR_X509, &gigabit, fail);
-	if (ret < 0)
-		return ret;
-	ret = pair_start_guest(demo->pair, GUEST, guest_options, fail);
-	if (ret < 0)
-		return ret;
-	say("  guest '" GUEST "': 512 MiB, 2 vCPUs, writes 80000 pages a second "
-	    "at random in 384 MiB\n");
-	/* Long enough that every page of the working set was written. */
-	return guest_run_on(&demo->pair->hosts->source, GUEST, 400000, fail);
+	return ret < 0 ? ret : guest_start(demo, fail);
 }
 
 static int precopy_alone(struct demo *demo, struct fail *fail)
