@@ -41,10 +41,13 @@ static size_t progress_words(const struct progress *progress, char *text, size_t
 	char p50[QUANTITY_MAX], p99[QUANTITY_MAX];
 	size_t used;
 
+	/* Before the first round there is nothing to count. */
+	if (!progress->round && !progress->postcopy)
+		return (size_t)snprintf(text, size, "%s", stage(progress));
 	used = (size_t)snprintf(text, size, "%s: round %" PRIu32 ", %.0f %%, %.1f MiB/s",
 				stage(progress), progress->round, percent(progress),
 				(double)progress->rate / MIB);
-	if (progress->dirty_rate || progress->link_rate)
+	if (!progress->postcopy && (progress->dirty_rate || progress->link_rate))
 		used += (size_t)snprintf(text + used, size - used,
 					 ", dirty %.1f / link %.1f MiB/s",
 					 (double)progress->dirty_rate / MIB,
@@ -83,9 +86,8 @@ static void line_plain(const struct line *line, const struct progress *progress)
 {
 	char text[512];
 
-	if (line->any && line->last.phase == progress->phase &&
-	    line->last.round == progress->round &&
-	    line->last.postcopy == progress->postcopy)
+	if (line->any && line->last.round == progress->round &&
+	    !strcmp(stage(&line->last), stage(progress)))
 		return;
 	progress_words(progress, text, sizeof(text));
 	puts(text);
