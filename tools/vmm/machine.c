@@ -387,3 +387,18 @@ void machine_report(struct machine *machine, struct report *total)
 		total->walk_bad += atomic_load(&vcpu->walk_bad);
 	}
 }
+
+/**
+ * machine_state_name() - what the guest does, in the control protocol's words
+ * @machine: to ask
+ *
+ * Return: "incoming", "running", "stopping" or "paused".
+ */
+const char *machine_state_name(struct machine *machine)
+{
+	if (machine->incoming)
+		return "incoming";
+	if (machine_runs(machine))
+		return "running";
+	return machine_stopped(machine) ? "paused" : "stopping";
+}

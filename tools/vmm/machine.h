@@ -94,5 +94,6 @@ static inline bool machine_runs(struct machine *machine)
 {
 	return atomic_load(&machine->run);
 }
+const char *machine_state_name(struct machine *machine);
 
 #endif
