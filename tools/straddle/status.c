@@ -41,12 +41,13 @@ static void number_cell(struct table *table, struct json_object *object, const c
 static void percent_cell(struct table *table, struct json_object *progress)
 {
 	uint64_t memory = member_number(progress, "memory_bytes");
+	bool counts = member_number(progress, "round") || member_bool(progress, "postcopy");
 	char text[32];
 
 	snprintf(text, sizeof(text), "%.0f %%",
 		 memory ? 100.0 * (double)member_number(progress, "done_bytes") /
 			  (double)memory : 0.0);
-	table_add(table, memory ? text : NULL);
+	table_add(table, memory && counts ? text : NULL);
 }
 
 static void rate_cell(struct table *table, struct json_object *progress)
