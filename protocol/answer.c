@@ -136,7 +136,8 @@ static int answer_once(struct migration *m, int timeout_ms,
 		lanes_broken(m);
 		return 0;
 	case EVENT_GUEST_ENDED:
-		progress_decide(m, "the held guest's process ended here: shared memory is served on");
+		progress_decide(m,
+			"the held guest's process ended here: shared memory is served on");
 		return 0;
 	case EVENT_MESSAGE:
 		if (event.message.type != MSG_ANSWER) {

@@ -13,11 +13,11 @@ static const struct verb *const tables[] = {
 };
 
 /**
- * verb_number() - a number that a request names
+ * verb_number() - a whole number that a request names
  * @member: of the request
  * @value: receives it
  *
- * Return: 0 or -EINVAL.
+ * Return: 0, -EINVAL (no whole number) or -ERANGE (negative).
  */
 int verb_number(struct json_object *member, uint64_t *value)
 {
@@ -30,7 +30,7 @@ int verb_number(struct json_object *member, uint64_t *value)
 }
 
 /**
- * verb_verb_need_stopped() - refuse what cannot be done while the guest runs
+ * verb_need_stopped() - refuse what cannot be done while the guest runs
  * @vmm: the guest and all
  * @answer: receives the refusal
  *
