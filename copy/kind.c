@@ -81,6 +81,11 @@ static int file_punch(const struct region *region, uint64_t first,
 			(off_t)(count << region->page_shift)));
 }
 
+static int shmem_empty(const struct region *region)
+{
+	return file_punch(region, 0, region->pages);
+}
+
 static int shmem_write(const struct region *region, uint64_t first,
 		       uint64_t count, const void *buf)
 {
@@ -93,6 +98,43 @@ static int hugetlb_write(const struct region *region, uint64_t first,
 {
 	memcpy(region->alias + (first << region->page_shift), buf,
 	       count << region->page_shift);
+	return 0;
+}
+
+/* Pages that our mapping has not brought in hold nothing that we wrote. */
+static bool hugetlb_written(const struct region *region, uint64_t page)
+{
+	unsigned char there = 0;
+
+	if (sys_ret(mincore(region->alias + (page << region->page_shift),
+			    4096, &there)) < 0)
+		return true;
+	return there & 1;
+}
+
+/* A hole punched into a hugetlb file gives its reservation away as well. */
+static int hugetlb_zero(const struct region *region, uint64_t first,
+			uint64_t count)
+{
+	uint64_t page;
+
+	for (page = first; page < first + count; page++)
+		if (hugetlb_written(region, page))
+			memset(region->alias + (page << region->page_shift), 0,
+			       page_size(region));
+	return 0;
+}
+
+/* Preallocated pages cannot be told from written ones: all are cleared. */
+static int hugetlb_empty(const struct region *region)
+{
+	struct stat status;
+	int ret = sys_ret(fstat(region->fd, &status));
+
+	if (ret < 0)
+		return ret;
+	if (status.st_blocks)
+		memset(region->alias, 0, region->pages << region->page_shift);
 	return 0;
 }
 
@@ -133,6 +175,7 @@ const struct memory_kind kind_shmem = {
 		    UFFD_FEATURE_THREAD_ID,
 	.read = file_read,
 	.populated = file_populated,
+	.empty = shmem_empty,
 	.overwrite = shmem_write,
 	.overwrite_zero = file_punch,
 	.fill = shmem_write,
@@ -150,10 +193,11 @@ const struct memory_kind kind_hugetlb = {
 	.alias = true,
 	.read = file_read,
 	.populated = file_populated,
+	.empty = hugetlb_empty,
 	.overwrite = hugetlb_write,
-	.overwrite_zero = file_punch,
+	.overwrite_zero = hugetlb_zero,
 	.fill = hugetlb_write,
-	.clear = file_punch,
+	.clear = hugetlb_zero,
 	.place = file_place,
 	.place_zero = hugetlb_place_zero,
 	.release = file_release,

@@ -32,6 +32,10 @@ struct memory_kind {
 	int (*populated)(const struct region *region, uint64_t first,
 			 uint64_t count, uffd_run_fn *run, void *arg);
 
+	/* Prepare: nothing of the hypervisor's own remains. NULL: the pages
+	 * have to be zapped in the guest's process. */
+	int (*empty)(const struct region *region);
+
 	/* Pre-copy, no vCPU runs: make pages hold these bytes, or zeroes. */
 	int (*overwrite)(const struct region *region, uint64_t first,
 			 uint64_t count, const void *buf);

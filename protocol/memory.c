@@ -213,8 +213,8 @@ static int empty_range(struct range range, void *arg)
 /* Whatever the hypervisor put there itself comes from the source instead. */
 static int memory_empty(struct migration *m, const struct region *region)
 {
-	if (region->shared)
-		return region->kind->clear(region, 0, region->pages);
+	if (region->kind->empty)
+		return region->kind->empty(region);
 	return uffd_populated(m->pagemap,
 			      page_range(region, 0, region->pages),
 			      empty_range, m);
