@@ -151,9 +151,11 @@ static int complete(struct migration *m)
 	ret = m->port_ops->note(m->port, NULL, NULL, proof, &m->fail);
 	if (!ret)
 		ret = owner_move(m, STATE_COMPLETE);
-	if (!ret)
-		answer_send(m, STRADDLE__ANSWER_KIND__COMPLETE, NULL);
-	return ret;
+	if (ret < 0)
+		return ret;
+	progress_tell_peer(m);
+	answer_send(m, STRADDLE__ANSWER_KIND__COMPLETE, NULL);
+	return 0;
 }
 
 static int answer_now(struct migration *m)

@@ -55,6 +55,7 @@ void progress_decide(struct migration *m, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void progress_tell(struct migration *m);
 void progress_tell_due(struct migration *m);
+void progress_tell_peer(struct migration *m);
 void progress_absorb(struct migration *m, const Straddle__Progress *said);
 
 /* memory.c: regions, userfaultfd, dirty tracking */

@@ -83,8 +83,11 @@ void progress_tell(struct migration *m)
 	m->port_ops->progress(m->port, progress);
 }
 
-/* The dest tells the source, whose user watches. */
-static void tell_peer(struct migration *m)
+/**
+ * progress_tell_peer() - the dest tells the source, whose user watches
+ * @m: dest
+ */
+void progress_tell_peer(struct migration *m)
 {
 	Straddle__Progress said = STRADDLE__PROGRESS__INIT;
 	struct progress *progress = &m->progress;
@@ -110,7 +113,7 @@ void progress_tell_due(struct migration *m)
 		return;
 	progress_tell(m);
 	if (m->side == SIDE_DEST && m->phase == PHASE_CONFIRM && m->channel)
-		tell_peer(m);
+		progress_tell_peer(m);
 }
 
 /**
