@@ -16,6 +16,7 @@
 #define CONNECT_TIMEOUT_MS	5000
 #define BACKOFF_MIN_MS		100
 #define BACKOFF_MAX_MS		5000
+#define NS_PER_MS		1000000ull
 
 static void proof_said(struct migration *m, Straddle__RegionProof *regions,
 		       Straddle__RegionProof **list)
@@ -99,13 +100,9 @@ static int ask_again(struct migration *m)
 	return ret;
 }
 
-static void cancel_send(struct migration *m)
+static void cancel_ask(struct migration *m)
 {
-	Straddle__Cancel cancel = STRADDLE__CANCEL__INIT;
-
-	cancel.reason = (char *)"aborted by the user";
-	if (send_message(m, MSG_CANCEL, &cancel.base) < 0)
-		channel_lost(m);
+	cancel_send(m, "aborted by the user");
 	progress_decide(m, "asked to abort: the dest decides, it may run there already");
 }
 
@@ -130,7 +127,7 @@ static int answer_once(struct migration *m, int timeout_ms,
 		return ret;
 	switch (event.kind) {
 	case EVENT_ABORT:
-		cancel_send(m);
+		cancel_ask(m);
 		return 0;
 	case EVENT_ENGINE:
 		lanes_broken(m);
@@ -152,17 +149,31 @@ static int answer_once(struct migration *m, int timeout_ms,
 	}
 }
 
-/* Connect and ask, or say that it cannot be done now. */
-static void reconnect(struct migration *m, int *backoff_ms)
+/* Connect and ask, unless that was done a moment ago. */
+static void reconnect(struct migration *m)
 {
-	if (!ask_again(m)) {
-		*backoff_ms = BACKOFF_MIN_MS;
+	if (m->channel || now_ns() < m->ask_next_ns)
 		return;
-	}
-	progress_decide(m, "no answer from %s: held, asking again",
-			m->options.host);
-	*backoff_ms = *backoff_ms * 2 < BACKOFF_MAX_MS ? *backoff_ms * 2
-						       : BACKOFF_MAX_MS;
+	m->ask_backoff_ms = m->ask_backoff_ms * 2;
+	if (m->ask_backoff_ms < BACKOFF_MIN_MS)
+		m->ask_backoff_ms = BACKOFF_MIN_MS;
+	if (m->ask_backoff_ms > BACKOFF_MAX_MS)
+		m->ask_backoff_ms = BACKOFF_MAX_MS;
+	if (ask_again(m) < 0)
+		progress_decide(m, "no answer from %s: held, asking again",
+				m->options.host);
+	m->ask_next_ns = now_ns() + m->ask_backoff_ms * NS_PER_MS;
+}
+
+/* How long to wait for an answer, or until it may be asked for again. */
+static int patience_ms(const struct migration *m)
+{
+	uint64_t now = now_ns();
+
+	if (m->channel)
+		return -1;
+	return now < m->ask_next_ns
+		? (int)((m->ask_next_ns - now) / NS_PER_MS) + 1 : 0;
 }
 
 /**
@@ -176,15 +187,12 @@ static void reconnect(struct migration *m, int *backoff_ms)
  */
 int answer_wait(struct migration *m, Straddle__Answer **answer)
 {
-	int backoff_ms = BACKOFF_MIN_MS;
-
 	for (;;) {
 		Straddle__Answer *got;
 		int ret;
 
-		if (!m->channel)
-			reconnect(m, &backoff_ms);
-		ret = answer_once(m, m->channel ? -1 : backoff_ms, &got);
+		reconnect(m);
+		ret = answer_once(m, patience_ms(m), &got);
 		if (ret < 0)
 			return ret;
 		if (!ret)
@@ -197,9 +205,6 @@ int answer_wait(struct migration *m, Straddle__Answer **answer)
 		channel_lost(m);
 		progress_decide(m, "%s knows no such migration: held, asking again",
 				m->options.host);
-		ret = answer_once(m, BACKOFF_MAX_MS, &got);
-		if (ret < 0)
-			return ret;
 	}
 }
 

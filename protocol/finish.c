@@ -41,7 +41,7 @@ static int never_ran(struct migration *m, const Straddle__Answer *answer)
 
 static int died(struct migration *m, const Straddle__Answer *answer)
 {
-	owner_move(m, STATE_HELD);
+	owner_record(m, STATE_HELD);
 	return fail_set(&m->fail, -EOWNERDEAD,
 			"guest '%s' ran on %s and its process is gone there (%s); it is held here: its disks and peers may have moved on, so an operator decides",
 			m->description.name, m->options.host,
@@ -60,7 +60,7 @@ static int answer_take(struct migration *m, const Straddle__Answer *answer)
 		m->progress.downtime_ns = now_ns() - m->stopped_ns;
 		m->progress.missing_pages = answer->missing_pages;
 		m->progress.postcopy = answer->missing_pages;
-		return owner_move(m, STATE_HELD);
+		return owner_record(m, STATE_HELD);
 	}
 }
 
@@ -192,7 +192,7 @@ static int start(struct migration *m)
 		answer_send(m, STRADDLE__ANSWER_KIND__DIED, m->fail.text);
 		return ret;
 	}
-	ret = owner_move(m, STATE_RUNNING);
+	ret = owner_record(m, STATE_RUNNING);
 	if (!ret)
 		answer_send(m, STRADDLE__ANSWER_KIND__RAN, NULL);
 	return ret;

@@ -140,6 +140,9 @@ void perform_undo_source(struct migration *m)
 {
 	struct fail failed = { 0 };
 
+	/* The dest hears why before its lanes break. */
+	if (m->channel)
+		prepare_undo_source(m);
 	source_destroy(m->source);
 	m->source = NULL;
 	memory_detach(m);

@@ -156,3 +156,25 @@ int owner_move(struct migration *m, enum owner_state to)
 	progress_tell(m);
 	return 0;
 }
+
+/**
+ * owner_record() - journal a fact; without an agent it is true all the same
+ * @m: past the decision: its pages must go on moving
+ * @to: where it stands
+ *
+ * A row that could not follow is behind by facts only, and says so: whoever
+ * reads it asks, or looks at the guest.
+ *
+ * Return: 0; -ESTALE: the row stood elsewhere (@m->fail says where).
+ */
+int owner_record(struct migration *m, enum owner_state to)
+{
+	int ret = owner_move(m, to);
+
+	if (!ret || ret == -ESTALE)
+		return ret;
+	memset(&m->fail, 0, sizeof(m->fail));
+	m->agent_gone = true;
+	m->state = to;
+	return 0;
+}

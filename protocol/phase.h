@@ -45,10 +45,12 @@ int send_message(struct migration *m, enum message_type type,
 		 const ProtobufCMessage *body);
 void channel_lost(struct migration *m);
 int engine_error(struct migration *m);
+void cancel_send(struct migration *m, const char *reason);
 int event_refuse(struct migration *m, struct event *event);
 
 /* journal moves, by the port */
 int owner_move(struct migration *m, enum owner_state to);
+int owner_record(struct migration *m, enum owner_state to);
 
 /* progress.c */
 void progress_decide(struct migration *m, const char *fmt, ...)

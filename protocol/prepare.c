@@ -153,10 +153,7 @@ int prepare_source(struct migration *m)
  */
 void prepare_undo_source(struct migration *m)
 {
-	Straddle__Cancel cancel = STRADDLE__CANCEL__INIT;
-
-	cancel.reason = m->fail.text;
-	send_message(m, MSG_CANCEL, &cancel.base);
+	cancel_send(m, m->fail.text);
 	channel_lost(m);
 }
 

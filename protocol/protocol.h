@@ -139,6 +139,7 @@ struct migration {
 	struct guest *guest;
 	struct guest_description description;
 	bool guest_ended;		/* its process here is gone */
+	bool agent_gone;		/* the port answers no more */
 	struct region_map map;
 	uint32_t generation;		/* of frames; 0: none sent */
 	uint8_t token[TOKEN_SIZE];
@@ -167,6 +168,8 @@ struct migration {
 	/* Source. */
 	bool paused_by_us;
 	bool switch_asked;		/* COMMAND_POSTCOPY came */
+	uint64_t ask_next_ns;		/* not asked again before */
+	unsigned int ask_backoff_ms;
 	struct round_result round;	/* the last one */
 	uint32_t barrier;		/* generation that is all across */
 	int state_fd;			/* device state, or -1 */
@@ -181,6 +184,7 @@ struct migration {
 	char *persistent;		/* definition to store, owned */
 	char *replaced;			/* the one it replaced, owned */
 	bool defined;
+	bool settled;			/* all pages are here, counted */
 	bool keep_paused;		/* guest was paused before Begin */
 	char dest_name[GUEST_NAME_MAX];
 };

@@ -53,6 +53,20 @@ int send_message(struct migration *m, enum message_type type,
 	return ret;
 }
 
+/**
+ * cancel_send() - source: have the dest give up, if it still may
+ * @m: of the migration; a channel that breaks is closed
+ * @reason: in words
+ */
+void cancel_send(struct migration *m, const char *reason)
+{
+	Straddle__Cancel cancel = STRADDLE__CANCEL__INIT;
+
+	cancel.reason = (char *)reason;
+	if (m->channel && send_message(m, MSG_CANCEL, &cancel.base) < 0)
+		channel_lost(m);
+}
+
 /* Heartbeat out, silence noticed. */
 static int heartbeat(struct migration *m)
 {
@@ -93,13 +107,33 @@ static int read_message(struct migration *m, struct event *event)
 	return 1;
 }
 
+static bool past_perform(const struct migration *m)
+{
+	return m->phase >= PHASE_FINISH;
+}
+
+/* The guest's fate is decided past Perform: its pages go on moving. */
+static int agent_lost(struct migration *m, int error)
+{
+	if (past_perform(m)) {
+		m->agent_gone = true;
+		progress_decide(m, "this host's agent is gone: pages go on, the journal waits");
+		return 0;
+	}
+	return fail_set(&m->fail, error,
+			"the agent of this host ended during %s of guest '%s'",
+			phase_name(m->phase), m->description.name);
+}
+
 static int read_command(struct migration *m, struct event *event)
 {
 	struct command_data data = { .fd = -1 };
 	int ret = m->port_ops->command(m->port, &data);
 
+	if (ret == -EAGAIN)
+		return 0;
 	if (ret < 0)
-		return ret == -EAGAIN ? 0 : ret;
+		return agent_lost(m, ret);
 	switch (data.command) {
 	case COMMAND_ABORT:
 		event->kind = EVENT_ABORT;
@@ -151,11 +185,6 @@ int engine_error(struct migration *m)
 				m->description.name, phase_name(m->phase),
 				strerror(-error));
 	return 0;
-}
-
-static bool past_perform(const struct migration *m)
-{
-	return m->phase >= PHASE_FINISH;
 }
 
 static int engine_news(struct migration *m, struct event *event)
@@ -249,7 +278,8 @@ static void wait_set(const struct migration *m, struct pollfd *fds)
 	}
 	if (m->channel)
 		fds[WAIT_CHANNEL].fd = channel_fd(m->channel);
-	fds[WAIT_COMMAND].fd = m->port_ops->command_fd(m->port);
+	if (!m->agent_gone)
+		fds[WAIT_COMMAND].fd = m->port_ops->command_fd(m->port);
 	if (m->source)
 		fds[WAIT_ENGINE].fd = m->source->event_fd;
 	if (m->dest)
@@ -268,6 +298,10 @@ static int wait_serve(struct migration *m, const struct pollfd *fds,
 		return guest_ended(m, event);
 	if (fds[WAIT_COMMAND].revents)
 		return read_command(m, event);
+	/* A reason that the peer tells comes before what it broke. */
+	if (fds[WAIT_CHANNEL].revents ||
+	    (m->channel && channel_pending(m->channel)))
+		return read_message(m, event);
 	if (fds[WAIT_ENGINE].revents)
 		return engine_news(m, event);
 	if (fds[WAIT_ACCEPT].revents) {
@@ -275,9 +309,6 @@ static int wait_serve(struct migration *m, const struct pollfd *fds,
 		event->kind = EVENT_LANE;
 		return 1;
 	}
-	if (fds[WAIT_CHANNEL].revents ||
-	    (m->channel && channel_pending(m->channel)))
-		return read_message(m, event);
 	return 0;
 }
 

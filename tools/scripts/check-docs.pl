@@ -131,7 +131,8 @@ sub check_index
 	my $links = -f $index ? check_links($index) : {};
 
 	for my $file (map { s{.*/}{}r } glob('Documentation/*.rst')) {
-		report($index, "$file is not linked") unless $links->{$file} || $file eq 'index.rst';
+		next if $links->{$file} || $file eq 'index.rst';
+		report($index, "$file is not linked");
 	}
 }
 

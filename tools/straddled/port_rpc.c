@@ -31,6 +31,9 @@ static int row_clash(const struct journal_row *open, void *arg)
 
 	if (!strcmp(open->id, row->id) && open->side == row->side)
 		return 0;
+	/* Nothing is missing there; it only waits for its source to hear so. */
+	if (open->state == STATE_COMPLETE)
+		return 0;
 	if (strcmp(open->uuid, row->uuid) &&
 	    (row->side == SIDE_SOURCE || strcmp(open->guest, row->guest)))
 		return 0;
