@@ -193,7 +193,12 @@ static int scan_categories(int pagemap, struct range range, uint64_t categories,
 		.run_arg = arg,
 	};
 
-	return scan_range(&scan, range);
+	int ret = scan_range(&scan, range);
+
+	if (ret == -ENOTTY)		/* before 6.7; no run was handed out */
+		ret = pagemap_read(pagemap, range,
+				   categories & PAGE_IS_SWAPPED, run, arg);
+	return ret;
 }
 
 /**
@@ -203,7 +208,7 @@ static int scan_categories(int pagemap, struct range range, uint64_t categories,
  * @run: called for each run, ascending
  * @arg: handed to @run
  *
- * Return: 0, what @run returned, or -errno; -ENOTTY: kernel before 6.7.
+ * Return: 0, what @run returned, or -errno.
  */
 int uffd_mapped(int pagemap, struct range range, uffd_run_fn *run, void *arg)
 {
@@ -219,7 +224,7 @@ int uffd_mapped(int pagemap, struct range range, uffd_run_fn *run, void *arg)
  *
  * A page that was write-protected while it was not there counts as swapped.
  *
- * Return: 0, what @run returned, or -errno; -ENOTTY: kernel before 6.7.
+ * Return: 0, what @run returned, or -errno.
  */
 int uffd_populated(int pagemap, struct range range, uffd_run_fn *run,
 		   void *arg)

@@ -128,5 +128,8 @@ int uffd_written(struct uffd_tracker *tracker, struct range range,
 int uffd_mapped(int pagemap, struct range range, uffd_run_fn *run, void *arg);
 int uffd_populated(int pagemap, struct range range, uffd_run_fn *run,
 		   void *arg);
+/* The same by reading, page by page, for kernels before 6.7. */
+int pagemap_read(int pagemap, struct range range, bool swapped,
+		 uffd_run_fn *run, void *arg);
 
 #endif
