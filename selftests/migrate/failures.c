@@ -5,6 +5,11 @@
  * Up to GO the guest goes on at the source and the dest has nothing of it.
  * Past GO it runs there, and the source keeps its pages until the last one
  * has arrived.
+ *
+ * What breaks it, tried once each:
+ * - prepare_undo_dest() does not destroy the guest: abort_lets_* find it.
+ * - perform_undo_source() resumes whatever it stopped or not: a guest that
+ *   was paused runs (abort_of_a_paused_*).
  */
 #include <errno.h>
 #include <signal.h>
@@ -209,6 +214,57 @@ TEST_F(failure, second_migrate_of_the_guest_is_refused)
 	move_end(&second);
 	tell(self, "abort");
 	goes_on(self);
+}
+
+/* ---- in Begin ------------------------------------------------------------ */
+
+FIXTURE(in_begin) {
+	FIXTURE_DATA(failure) base;
+	pid_t vmm;
+};
+
+/* A VMM that does not answer holds the source up in Begin. */
+FIXTURE_SETUP(in_begin)
+{
+	FIXTURE_DATA(failure) *base = &self->base;
+	struct guest_view view;
+
+	fixture_setup_failure_body(base, NULL);
+	ASSERT_EQ(0, guest_view_get(base->source, "db", &view, &base->fail));
+	self->vmm = view.pid;
+	guest_view_fini(&view);
+	ASSERT_EQ(0, kill(self->vmm, SIGSTOP));
+	ASSERT_EQ(0, move_start(&base->move, base->source, "db",
+				base->dest->address, "\"live\":true"));
+	ASSERT_EQ(0, move_wait_state(&base->move, STATE_NONE));
+}
+
+FIXTURE_TEARDOWN(in_begin)
+{
+	fixture_teardown_failure_body(&self->base, NULL);
+}
+
+TEST_F(in_begin, abort_lets_the_guest_go_on)
+{
+	FIXTURE_DATA(failure) *base = &self->base;
+
+	tell(base, "abort");
+	ASSERT_EQ(0, kill(self->vmm, SIGCONT));
+	EXPECT_EQ(-ECANCELED, move_wait(&base->move));
+	EXPECT_NE(NULL, strstr(base->move.error, "aborted by the user"));
+	EXPECT_STREQ("RESUMED", base->move.state);
+	crossing_undone(base->pair, "db");
+}
+
+TEST_F(in_begin, guest_that_dies_is_named)
+{
+	FIXTURE_DATA(failure) *base = &self->base;
+
+	kill_and_wait(self->vmm);
+	EXPECT_EQ(-ECANCELED, move_wait(&base->move));
+	EXPECT_NE(NULL, strstr(base->move.error, "db"));
+	crossing_left(base->source, "db", 0);
+	crossing_left(base->dest, "db", 0);
 }
 
 /* ---- past GO ------------------------------------------------------------- */

@@ -7,10 +7,10 @@
  * but NEVER_RAN lets it go on.
  *
  * What breaks it, tried once each:
- * - never_ran() is taken for any other answer: the guest resumes although it
- *   was not promised that it never ran (held_* fail).
- * - proof_matches() says true: a lie about the last page kills the guest here
- *   (wrong_proof_tears_nothing_down fails).
+ * - answer_take() in protocol/finish.c takes RAN for NEVER_RAN: the guest
+ *   runs on here although it runs there (after_ran_*, wrong_proof_*).
+ * - proof_matches() says true whatever came: a lie about the last page kills
+ *   the guest here (wrong_proof_tears_nothing_down).
  */
 #include <errno.h>
 #include <string.h>

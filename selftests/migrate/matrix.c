@@ -6,14 +6,15 @@
  * and crosses back; then each page is compared with what was there before.
  *
  * What breaks it, tried once each:
- * - page_claim() in copy/pages.c lets everybody claim: pages of a post-copy
- *   run are placed twice, the second time over what the guest wrote, and the
- *   walk finds bad pages or the proofs differ (CORRUPT).
- * - dest_stale() in copy/dest.c finds nothing: an old page of pre-copy stays
- *   mapped, and the walk after a switch on prediction is bad.
- * - the dest's proof is not sent, or a sum is off by one: every cell ends
- *   CORRUPT instead of TORN_DOWN.
- * - guest_stop() in protocol/perform.c does not pause: two owners.
+ * - pages_claim() also claims what is PRESENT: pages are placed and counted
+ *   again, over what the guest wrote; postcopy and prediction fail.
+ * - memory_zap_stale() does nothing: old pages of private memory stay mapped
+ *   at the switch; private_prediction walks into thousands of bad pages.
+ * - pages_keep() keeps every page: memfd_prediction never completes.
+ * - the dest counts other bytes than it has (count_run() in copy/settle.c):
+ *   the proofs differ, and the cell ends CORRUPT instead of TORN_DOWN.
+ * - guest_stop() in protocol/perform.c does not stop: nothing is migrated,
+ *   as no VMM saves the state of a guest that runs.
  */
 #include <string.h>
 

@@ -90,6 +90,34 @@ TEST_F_TIMEOUT(options, bandwidth_holds_within_5_percent, 60)
 	crossing_arrived(self->pair, self->dest, "db");
 }
 
+/* What the guest waits for is not limited, so it waits for next to nothing. */
+TEST_F_TIMEOUT(options, postcopy_bandwidth_is_one_of_its_own, 60)
+{
+	struct move move;
+
+	crossing_guest(self->pair, "db", (const char *const[]){
+		"--workload", "sequential", "--rate", "20000", NULL });
+	ASSERT_EQ(0, guest_run_on(self->source, "db", 20000, &self->fail));
+	ASSERT_EQ(0, guest_set_rate(self->source, "db", 10, true, false,
+				    &self->fail));
+	ASSERT_EQ(0, move_start(&move, self->source, "db", self->dest->address,
+				"\"live\":true,\"postcopy\":true,"
+				"\"rounds_max\":0,\"bandwidth\":1073741824,"
+				"\"postcopy_bandwidth\":2097152"));
+	ASSERT_EQ(0, move_wait_state(&move, STATE_HELD));
+	/* It is still on its way when a limit of the first kind is over. */
+	while (!move_next(&move) && move.progress.push_bytes < 2 * MIB)
+		;
+	EXPECT_GT(8 * MIB, move.progress.push_bytes);
+	EXPECT_EQ(STATE_HELD, move.progress.state);
+	ASSERT_EQ(0, agent_ask(self->source, NULL, &self->fail,
+			       "{\"do\":\"bandwidth\",\"guest\":\"db\","
+			       "\"bytes\":0}"));
+	EXPECT_EQ(0, move_wait(&move));
+	move_end(&move);
+	crossing_arrived(self->pair, self->dest, "db");
+}
+
 TEST_F(options, bandwidth_can_be_lifted_while_it_runs)
 {
 	struct move move;
