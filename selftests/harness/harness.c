@@ -14,10 +14,11 @@ static char output[8192];
 static int run_victim(const char *test)
 {
 	const char *argv[] = { "selftests/harness/victim", "-t", test, NULL };
-	int ret = program_output(argv, output, sizeof(output));
+	int ret;
 
 	/* The victim's own limits are what is looked at. */
 	unsetenv("TEST_TIMEOUT_SCALE");
+	ret = program_output(argv, output, sizeof(output));
 	TH_LOG("%s: exit code %d", test, ret);
 	return ret;
 }
