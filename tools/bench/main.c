@@ -159,7 +159,7 @@ static void rows_list(void)
 	unsigned int i;
 
 	for (i = 0; i < rows_count; i++)
-		printf("%-16s %s (%s)\n%-16s against: %s\n", rows[i].id, rows[i].measures,
+		printf("%-17s %s (%s)\n%-17s against: %s\n", rows[i].id, rows[i].measures,
 		       rows[i].unit, "", rows[i].against ? rows[i].against : "nothing");
 }
 

@@ -86,7 +86,7 @@ void report_print(const struct result *results, unsigned int pairs)
 	unsigned int i;
 
 	printf("%u pairs; min / median / max\n", pairs);
-	printf("%-16s %-9s %-22s %-22s %-20s %-9s %s\n", "row", "unit", "ours", "against", "ratio",
+	printf("%-17s %-8s %-22s %-22s %-20s %-9s %s\n", "row", "unit", "ours", "against", "ratio",
 	       "goal", "met");
 	for (i = 0; i < rows_count; i++) {
 		struct cells cells;
@@ -94,7 +94,7 @@ void report_print(const struct result *results, unsigned int pairs)
 		if (!results[i].measured)
 			continue;
 		cells_fill(&rows[i], &results[i], &cells);
-		printf("%-16s %-9s %-22s %-22s %-20s %-9s %s\n", rows[i].id, rows[i].unit,
+		printf("%-17s %-8s %-22s %-22s %-20s %-9s %s\n", rows[i].id, rows[i].unit,
 		       cells.ours, cells.peer, cells.ratio, cells.goal,
 		       verdict(&rows[i], &results[i]));
 	}

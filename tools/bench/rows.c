@@ -19,6 +19,8 @@ const struct row rows[] = {
 	  push_measure, stream_memory_measure, AT_LEAST, 0.8, 1, false, false },
 	{ "push-1-tls", "MiB/s", "post-copy push, 1 lane, TLS", STREAM_TLS,
 	  push_measure, stream_measure, AT_LEAST, 0.8, 1, true, false },
+	{ "push-1-tls-memory", "MiB/s", "post-copy push, 1 lane, TLS", MEMORY,
+	  push_measure, stream_memory_measure, AT_LEAST, 0.8, 1, true, false },
 	{ "push-2-tls", "MiB/s", "post-copy push, 2 lanes, TLS", STREAM_TLS " (two)",
 	  push_measure, stream_measure, AT_LEAST, 0.8, 2, true, false },
 	{ "round-1", "MiB/s", "pre-copy round, 1 lane", STREAM,
