@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cleanup.h"
 #include "protocol/phase.h"
 #include "sys.h"
 
@@ -33,6 +34,7 @@ static int finish_send(struct migration *m)
 
 static int never_ran(struct migration *m, const Straddle__Answer *answer)
 {
+	m->never_ran = true;
 	return fail_set(&m->fail, -ECANCELED,
 			"guest '%s' did not start on %s: %s",
 			m->description.name, m->options.host,
@@ -49,17 +51,21 @@ static int died(struct migration *m, const Straddle__Answer *answer)
 }
 
 /* What became of it? Only a definite answer moves us. */
-static int answer_take(struct migration *m, const Straddle__Answer *answer)
+static int answer_take(struct migration *m, Straddle__Answer **answer)
 {
-	switch (answer->kind) {
+	switch ((*answer)->kind) {
 	case STRADDLE__ANSWER_KIND__NEVER_RAN:
-		return never_ran(m, answer);
+		return never_ran(m, *answer);
 	case STRADDLE__ANSWER_KIND__DIED:
-		return died(m, answer);
-	default:		/* RAN, or COMPLETE before we had asked */
+		return died(m, *answer);
+	case STRADDLE__ANSWER_KIND__COMPLETE:
+		m->complete = take_ptr(*answer);	/* for Confirm */
 		m->progress.downtime_ns = now_ns() - m->stopped_ns;
-		m->progress.missing_pages = answer->missing_pages;
-		m->progress.postcopy = answer->missing_pages;
+		return owner_record(m, STATE_HELD);
+	default:
+		m->progress.downtime_ns = now_ns() - m->stopped_ns;
+		m->progress.missing_pages = (*answer)->missing_pages;
+		m->progress.postcopy = (*answer)->missing_pages;
 		return owner_record(m, STATE_HELD);
 	}
 }
@@ -86,7 +92,7 @@ int finish_source(struct migration *m)
 	ret = answer_wait(m, &answer);
 	if (ret < 0)
 		return ret;
-	ret = answer_take(m, answer);
+	ret = answer_take(m, &answer);
 	answer_free(answer);
 	return ret;
 }
@@ -119,6 +125,29 @@ static int finish_receive(struct migration *m, struct message *message)
 		*message = event.message;
 		return 0;
 	}
+}
+
+/* Welcome is said before a lane is taken: the last may be on its way here. */
+static int lanes_wait(struct migration *m)
+{
+	while (!lanes_complete(m)) {
+		struct event event;
+		int ret = event_wait(m, LANES_TIMEOUT_MS, &event);
+
+		if (ret < 0)
+			return ret;
+		if (event.kind == EVENT_TIMEOUT)
+			return lanes_late(m);
+		if (event.kind == EVENT_LANE)
+			ret = lanes_accepted(m);
+		else if (event.kind == EVENT_ENGINE)
+			ret = engine_error(m);
+		else
+			ret = event_refuse(m, &event);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
 }
 
 static int finish_take(struct migration *m, const Straddle__Finish *finish)
@@ -179,6 +208,23 @@ static int make_ready(struct migration *m)
 }
 
 /*
+ * It owns the guest and cannot start it. Only a process that is provably gone
+ * has DIED: one that merely did not answer may run yet, so it is killed first,
+ * and if that fails the row stays at GO and nothing is answered.
+ */
+static int start_failed(struct migration *m, int error)
+{
+	struct fail ignored = { 0 };
+
+	if (m->driver->destroy(m->guest, &ignored) < 0)
+		return error;
+	m->guest_ended = true;
+	owner_move(m, STATE_DIED);
+	answer_send(m, STRADDLE__ANSWER_KIND__DIED, m->fail.text);
+	return error;
+}
+
+/*
  * It owns the guest now; a process that is gone is DIED, not NEVER_RAN. One
  * that stays paused is told, too: it waits for no migration any more.
  */
@@ -187,11 +233,8 @@ static int start(struct migration *m)
 	int ret = m->keep_paused ? m->driver->pause(m->guest, &m->fail)
 				 : m->driver->resume(m->guest, &m->fail);
 
-	if (ret < 0) {
-		owner_move(m, STATE_DIED);
-		answer_send(m, STRADDLE__ANSWER_KIND__DIED, m->fail.text);
-		return ret;
-	}
+	if (ret < 0)
+		return start_failed(m, ret);
 	ret = owner_record(m, STATE_RUNNING);
 	if (!ret)
 		answer_send(m, STRADDLE__ANSWER_KIND__RAN, NULL);
@@ -211,7 +254,9 @@ int finish_dest(struct migration *m)
 
 	if (ret < 0)
 		return ret;
-	ret = finish_take(m, (Straddle__Finish *)message.body);
+	ret = lanes_wait(m);
+	if (!ret)
+		ret = finish_take(m, (Straddle__Finish *)message.body);
 	message_fini(&message);
 	if (!ret)
 		ret = make_ready(m);

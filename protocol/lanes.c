@@ -198,3 +198,26 @@ int lanes_accepted(struct migration *m)
 	}
 	return ret;
 }
+
+/**
+ * lanes_complete() - dest: are all lanes here?
+ * @m: prepared
+ *
+ * Return: true when every lane that was agreed upon was taken.
+ */
+bool lanes_complete(const struct migration *m)
+{
+	return m->dest->lane_count == m->fault_lanes + m->push_lanes;
+}
+
+/**
+ * lanes_late() - dest: some never came
+ * @m: prepared
+ *
+ * Return: -ETIMEDOUT, with @m->fail.
+ */
+int lanes_late(struct migration *m)
+{
+	return fail_set(&m->fail, -ETIMEDOUT,
+			"the source did not open its lanes");
+}

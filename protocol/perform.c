@@ -132,20 +132,11 @@ int perform_source(struct migration *m)
 	return ret;
 }
 
-/**
- * perform_undo_source() - the guest goes on where it was
- * @m: failed, or answered NEVER_RAN
- */
-void perform_undo_source(struct migration *m)
+/* The guest goes on where it was, unless it was paused before Begin. */
+static void guest_resume(struct migration *m)
 {
 	struct fail failed = { 0 };
 
-	/* The dest hears why before its lanes break. */
-	if (m->channel)
-		prepare_undo_source(m);
-	source_destroy(m->source);
-	m->source = NULL;
-	memory_detach(m);
 	if (m->state != STATE_STOPPING && m->state != STATE_STOPPED &&
 	    m->state != STATE_ASKED)
 		return;
@@ -158,14 +149,29 @@ void perform_undo_source(struct migration *m)
 	owner_move(m, STATE_RESUMED);
 }
 
+/**
+ * perform_undo_source() - resume the guest, let go of its memory
+ * @m: failed, or answered NEVER_RAN
+ */
+void perform_undo_source(struct migration *m)
+{
+	guest_resume(m);
+	/* The dest hears why before its lanes break. */
+	prepare_undo_source(m);
+	source_destroy(m->source);
+	m->source = NULL;
+	memory_detach(m);
+}
+
 /* ---- dest -------------------------------------------------------------- */
 
+/* All lanes first: a round is over when each has passed its barrier. */
 static int barrier_send(struct migration *m)
 {
 	Straddle__Barrier barrier = STRADDLE__BARRIER__INIT;
 	uint32_t passed = dest_barrier_passed(m->dest);
 
-	if (passed == m->generation)
+	if (passed == m->generation || !lanes_complete(m))
 		return 0;
 	m->generation = passed;
 	barrier.generation = passed;
@@ -190,11 +196,31 @@ static int perform_message(struct migration *m, struct event *event)
 	return ret;
 }
 
+static int perform_event(struct migration *m, struct event *event)
+{
+	int ret;
+
+	switch (event->kind) {
+	case EVENT_ENGINE:
+		return barrier_send(m);
+	case EVENT_LANE:
+		ret = lanes_accepted(m);
+		return ret ? ret : barrier_send(m);
+	case EVENT_MESSAGE:
+		return perform_message(m, event);
+	case EVENT_TIMEOUT:
+		return lanes_late(m);
+	default:
+		return event_refuse(m, event);
+	}
+}
+
 /**
- * perform_dest() - take in rounds, the bitmap and the device state
+ * perform_dest() - take in lanes, rounds, the bitmap and the device state
  * @m: prepared
  *
- * The lanes' threads store pages; this thread answers barriers.
+ * The lanes' threads store pages; this thread answers barriers. The source
+ * begins when its lanes are welcome, which may be before they are taken here.
  *
  * Return: 0 or -errno with @m->fail.
  */
@@ -202,18 +228,12 @@ int perform_dest(struct migration *m)
 {
 	while (!state_complete(m)) {
 		struct event event;
-		int ret = event_wait(m, -1, &event);
+		int ret = event_wait(m, lanes_complete(m) ? -1
+							  : LANES_TIMEOUT_MS,
+				     &event);
 
-		if (ret < 0)
-			return ret;
-		if (event.kind == EVENT_ENGINE)
-			ret = barrier_send(m);
-		else if (event.kind == EVENT_LANE)
-			ret = lanes_accepted(m);
-		else if (event.kind == EVENT_MESSAGE)
-			ret = perform_message(m, &event);
-		else
-			ret = event_refuse(m, &event);
+		if (!ret)
+			ret = perform_event(m, &event);
 		if (ret < 0)
 			return ret;
 	}

@@ -71,6 +71,9 @@ int memory_zap_stale(struct migration *m);
 /* lanes.c, accept.c */
 int lanes_connect(struct migration *m);
 int lanes_accepted(struct migration *m);
+#define LANES_TIMEOUT_MS	30000	/* for all of them to be opened */
+bool lanes_complete(const struct migration *m);
+int lanes_late(struct migration *m);
 int lane_over_channel(struct channel *channel, enum lane_role role,
 		      unsigned int index, struct region_map *map,
 		      struct lane **lane);

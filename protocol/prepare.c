@@ -217,6 +217,34 @@ static int prepare_take(struct migration *m, const Straddle__Prepare *said)
 	return m->prepare_live ? 0 : -ENOMEM;
 }
 
+/*
+ * Before the guest is made: whoever finds the row finds the guest by its name
+ * and UUID, and a clash is refused before anything was started.
+ */
+static int row_begin(struct migration *m)
+{
+	const uint8_t *digest = channel_peer(m->channel);
+	struct journal_row row = {
+		.side = SIDE_DEST,
+		.state = STATE_PREPARED,
+		.epoch = m->epoch,
+	};
+	unsigned int i;
+	int ret;
+
+	snprintf(row.guest, sizeof(row.guest), "%s", m->dest_name);
+	snprintf(row.uuid, sizeof(row.uuid), "%s", m->description.uuid);
+	snprintf(row.peer, sizeof(row.peer), "%s",
+		 channel_peer_name(m->channel));
+	for (i = 0; i < 32; i++)
+		snprintf(row.peer_digest + 2 * i, 3, "%02x", digest[i]);
+	ret = m->port_ops->begin(m->port, &row, &m->fail);
+	if (!ret)
+		m->state = STATE_PREPARED;
+	return ret;
+}
+
+
 static int guest_create(struct migration *m)
 {
 	struct guest_incoming incoming = {
@@ -239,6 +267,10 @@ static int regions_compare(struct migration *m, const Straddle__Prepare *said)
 	const struct guest_description *guest = &m->description;
 	unsigned int i;
 
+	if (strcmp(said->uuid, guest->uuid))
+		return fail_set(&m->fail, -EINVAL,
+				"guest '%s' has UUID %s in its definition and %s in Prepare",
+				guest->name, guest->uuid, said->uuid);
 	if (said->n_regions != guest->region_count)
 		return fail_set(&m->fail, -EINVAL,
 				"guest '%s' has %zu regions of memory at the source and %u here",
@@ -256,30 +288,6 @@ static int regions_compare(struct migration *m, const Straddle__Prepare *said)
 					here->name, guest->name);
 	}
 	return 0;
-}
-
-static int row_begin(struct migration *m)
-{
-	const uint8_t *digest = channel_peer(m->channel);
-	struct journal_row row = {
-		.side = SIDE_DEST,
-		.state = STATE_PREPARED,
-		.epoch = m->epoch,
-		.guest_pid = m->description.pid,
-	};
-	unsigned int i;
-	int ret;
-
-	snprintf(row.guest, sizeof(row.guest), "%s", m->dest_name);
-	snprintf(row.uuid, sizeof(row.uuid), "%s", m->description.uuid);
-	snprintf(row.peer, sizeof(row.peer), "%s",
-		 channel_peer_name(m->channel));
-	for (i = 0; i < 32; i++)
-		snprintf(row.peer_digest + 2 * i, 3, "%02x", digest[i]);
-	ret = m->port_ops->begin(m->port, &row, &m->fail);
-	if (!ret)
-		m->state = STATE_PREPARED;
-	return ret;
 }
 
 static int dest_make(struct migration *m)
@@ -322,33 +330,12 @@ static int prepared_send(struct migration *m)
 	return send_message(m, MSG_PREPARED, &prepared.base);
 }
 
-/* All lanes first: a round is over when each has passed its barrier. */
-static int lanes_wait(struct migration *m)
-{
-	while (m->dest->lane_count < m->fault_lanes + m->push_lanes) {
-		struct event event;
-		int ret = event_wait(m, PREPARE_TIMEOUT_MS, &event);
-
-		if (ret < 0)
-			return ret;
-		if (event.kind == EVENT_TIMEOUT)
-			return fail_set(&m->fail, -ETIMEDOUT,
-					"the source did not open its lanes");
-		if (event.kind == EVENT_ENGINE)
-			continue;
-		if (event.kind != EVENT_LANE)
-			return event_refuse(m, &event);
-		ret = lanes_accepted(m);
-		if (ret < 0)
-			return ret;
-	}
-	return 0;
-}
-
 static int prepare_guest(struct migration *m, const Straddle__Prepare *said)
 {
 	int ret = prepare_take(m, said);
 
+	if (!ret)
+		ret = row_begin(m);
 	if (!ret)
 		ret = guest_create(m);
 	if (!ret)
@@ -359,13 +346,11 @@ static int prepare_guest(struct migration *m, const Straddle__Prepare *said)
 		ret = dest_make(m);
 	if (!ret)
 		ret = token_make(m);
-	if (!ret)
-		ret = row_begin(m);
 	return ret;
 }
 
 /**
- * prepare_dest() - check, create the guest, register its memory, take lanes
+ * prepare_dest() - check, create the guest, register its memory
  * @m: with its control channel
  *
  * Return: 0 or -errno with @m->fail.
@@ -379,11 +364,7 @@ int prepare_dest(struct migration *m)
 		return ret;
 	ret = prepare_guest(m, (Straddle__Prepare *)message.body);
 	message_fini(&message);
-	if (!ret)
-		ret = prepared_send(m);
-	if (!ret)
-		ret = lanes_wait(m);
-	return ret;
+	return ret ? ret : prepared_send(m);
 }
 
 static void failed_send(struct migration *m)
