@@ -17,7 +17,7 @@ static void event_signal(int fd)
 	(void)sys_retry(write(fd, &one, sizeof(one)));
 }
 
-/* All regions' words, one behind the other, in a sparse file. */
+/* All regions' words, one behind the other, in a file. */
 static int states_map(struct dest *dest, const char *path)
 {
 	uint64_t words = 0;
@@ -31,7 +31,8 @@ static int states_map(struct dest *dest, const char *path)
 	fd = sys_ret(open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
 	if (fd < 0)
 		return fd;
-	ret = sys_ret(ftruncate(fd, (off_t)dest->states_size));
+	/* All of it now: a full tmpfs later would be a SIGBUS. */
+	ret = sys_retry(fallocate(fd, 0, 0, (off_t)dest->states_size));
 	if (!ret)
 		ret = sys_mmap(&dest->states, dest->states_size,
 			       PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -147,6 +148,8 @@ void dest_destroy(struct dest *dest)
 
 	if (!dest)
 		return;
+	for (i = 0; i < dest->lane_count; i++)
+		lane_shutdown(dest->lanes[i]->lane);
 	dest_stop(dest);
 	for (i = 0; i < dest->lane_count; i++) {
 		lane_destroy(dest->lanes[i]->lane);
@@ -205,7 +208,7 @@ int dest_error(struct dest *dest)
 static void lane_ended(struct dest_lane *self, int error)
 {
 	if (error >= 0 || dest_complete(self->dest) ||
-	    __atomic_load_n(&self->dest->stopping, __ATOMIC_RELAXED))
+	    dest_stopping(self->dest))
 		return;
 	lane_shutdown(self->lane);
 	dest_fail(self->dest, error);

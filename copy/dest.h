@@ -97,6 +97,12 @@ int dest_stale(struct dest *dest, int pagemap, uffd_run_fn *run, void *arg);
 int dest_settle(struct dest *dest);
 bool dest_complete(const struct dest *dest);
 
+/* A stopped dest takes nothing more, however much a source sends. */
+static inline bool dest_stopping(const struct dest *dest)
+{
+	return __atomic_load_n(&dest->stopping, __ATOMIC_RELAXED);
+}
+
 /* Between the files of this end. */
 void dest_signal(struct dest *dest);
 int receive_rounds(struct dest_lane *self);

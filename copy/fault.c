@@ -157,6 +157,8 @@ static int answers_read(struct fault_thread *self)
 		if (ret <= 0)
 			return ret;
 		ret = receive_frame(self->lane, &frame, payload);
+		if (!ret && dest_stopping(self->dest))
+			ret = -ECANCELED;
 		if (ret < 0)
 			return ret;
 		wants_answered(self, &frame);

@@ -243,6 +243,8 @@ int receive_rounds(struct dest_lane *self)
 
 		if (!ret)
 			ret = receive_frame(self, &frame, payload);
+		if (!ret && dest_stopping(self->dest))
+			ret = -ECANCELED;
 		if (ret < 0)
 			return ret;
 	}

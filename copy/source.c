@@ -355,8 +355,10 @@ static void *sweep_main(void *arg)
 	struct source *source = arg;
 	int ret = sweep_kept(source);
 
-	if (ret < 0)
+	if (ret < 0) {
+		__atomic_store_n(&source->sweep_error, ret, __ATOMIC_RELEASE);
 		source_fail(source, ret);
+	}
 	source_signal(source);
 	return NULL;
 }

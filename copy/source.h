@@ -77,6 +77,7 @@ struct source {
 	unsigned int push_lanes;	/* main thread */
 	pthread_t sweeper;		/* counts what the dest keeps */
 	bool sweeping;			/* main thread: there is a sweeper */
+	int sweep_error;		/* atomic; the sweeper's own */
 	uint64_t round_began_ns;	/* main thread */
 	uint64_t round_bytes;		/* main thread; stats at its start */
 	uint64_t round_pages;		/* main thread; stats at its start */

@@ -251,8 +251,11 @@ bool accepter_next(struct accepter *accepter, struct accepted *accepted)
 
 	pthread_mutex_lock(&accepter->lock);
 	found = accepter->ready;
-	if (found)
-		*accepted = accepter->accepted[--accepter->ready];
+	if (found) {
+		*accepted = accepter->accepted[0];
+		memmove(accepter->accepted, accepter->accepted + 1,
+			--accepter->ready * sizeof(*accepted));
+	}
 	pthread_mutex_unlock(&accepter->lock);
 	return found;
 }

@@ -17,29 +17,43 @@
 #include "sys.h"
 
 #define CONFIRMED_TIMEOUT_MS	30000
+#define PROVEN_TICK_MS		1000
+#define RECORD_AGAIN_MS		1000
 
 /* ---- source ------------------------------------------------------------ */
 
-/* COMPLETE may be answered before our last page is counted. */
+/*
+ * COMPLETE may be answered before our sweep has counted the last kept page.
+ * Lanes that break now break nothing: all pages are there.
+ */
 static int proven_wait(struct migration *m)
 {
 	while (!source_proven(m->source)) {
+		int error = __atomic_load_n(&m->source->sweep_error,
+					    __ATOMIC_ACQUIRE);
 		struct event event;
-		int ret = event_wait(m, -1, &event);
+		int ret;
 
+		if (error < 0)
+			return fail_set(&m->fail, error,
+					"guest '%s' is complete at the dest, but its memory cannot be read here any more to prove it: %s",
+					m->description.name, strerror(-error));
+		ret = event_wait(m, PROVEN_TICK_MS, &event);
 		if (ret < 0)
 			return ret;
 		if (event.kind == EVENT_MESSAGE)
 			message_fini(&event.message);
-		ret = source_error(m->source);
-		if (ret < 0)
-			return engine_error(m);
 	}
 	return 0;
 }
 
 static int complete_wait(struct migration *m, Straddle__Answer **complete)
 {
+	if (m->complete) {
+		*complete = m->complete;
+		m->complete = NULL;
+		return 0;
+	}
 	for (;;) {
 		int ret = answer_wait(m, complete);
 
@@ -139,29 +153,34 @@ static void proof_print(const struct migration *m, char *text, size_t size)
 	}
 }
 
-/* Everything is there: the guest becomes an ordinary process again. */
-static int complete(struct migration *m)
+/* Not journalled is not answered: the source holds until it is. */
+static int complete_record(struct migration *m)
 {
 	char proof[REGIONS_MAX * 64];
 	int ret;
 
-	m->settled = true;
-	dest_stop(m->dest);
-	memory_detach(m);
 	proof_print(m, proof, sizeof(proof));
 	ret = m->port_ops->note(m->port, NULL, NULL, proof, &m->fail);
 	if (!ret)
 		ret = owner_move(m, STATE_COMPLETE);
 	if (ret < 0) {
-		/* Not journalled is not answered; the guest lacks nothing. */
+		progress_decide(m, "all pages are here, COMPLETE is not recorded yet: %.60s",
+				m->fail.text);
 		memset(&m->fail, 0, sizeof(m->fail));
-		progress_decide(m,
-			"all pages are here, but COMPLETE cannot be recorded without the agent");
 		return 0;
 	}
 	progress_tell_peer(m);
 	answer_send(m, STRADDLE__ANSWER_KIND__COMPLETE, NULL);
 	return 0;
+}
+
+/* Everything is there: the guest becomes an ordinary process again. */
+static int complete(struct migration *m)
+{
+	m->settled = true;
+	dest_stop(m->dest);
+	memory_detach(m);
+	return complete_record(m);
 }
 
 static int answer_now(struct migration *m)
@@ -221,10 +240,20 @@ static int confirm_event(struct migration *m, struct event *event)
 	case EVENT_MESSAGE:
 		return confirm_message(m, event);
 	case EVENT_GUEST_ENDED:
-		return m->state == STATE_RUNNING ? guest_died(m) : 0;
+		return m->settled ? 0 : guest_died(m);
+	case EVENT_TIMEOUT:
+		return complete_record(m);
 	default:
 		return 0;
 	}
+}
+
+/* How long to wait for the source, or until COMPLETE is recorded again. */
+static int patience_ms(const struct migration *m)
+{
+	if (m->state == STATE_COMPLETE)
+		return CONFIRMED_TIMEOUT_MS;
+	return m->settled ? RECORD_AGAIN_MS : -1;
 }
 
 /**
@@ -240,11 +269,11 @@ int confirm_dest(struct migration *m)
 	if (!ret && dest_complete(m->dest))
 		ret = complete(m);
 	while (!ret) {
-		bool done = m->state == STATE_COMPLETE;
 		struct event event;
 
-		ret = event_wait(m, done ? CONFIRMED_TIMEOUT_MS : -1, &event);
-		if (!ret && event.kind == EVENT_TIMEOUT)
+		ret = event_wait(m, patience_ms(m), &event);
+		if (!ret && event.kind == EVENT_TIMEOUT &&
+		    m->state == STATE_COMPLETE)
 			return 0;	/* the agent answers from the journal */
 		if (!ret)
 			ret = confirm_event(m, &event);

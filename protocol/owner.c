@@ -15,7 +15,8 @@
  * - TEARING_DOWN follows HELD, or ASKED where Finish was answered COMPLETE at
  *   once. CORRUPT (the proofs differ) ends nothing: the source goes on
  *   holding its pages until an operator decides.
- * - DIED follows GO and RUNNING. After COMPLETE the migration owes nothing
+ * - COMPLETE and DIED follow GO and RUNNING: a fact that could not be written
+ *   (the journal was busy) is skipped. After COMPLETE the migration owes nothing
  *   more: a guest that ends then ends as any guest does, and the answer to a
  *   late question stays COMPLETE.
  */
@@ -47,7 +48,7 @@ const struct owner_rule owner_table[] = {
 	{ STATE_DISCARDED, "DISCARDED", SIDE_DEST, true, true,
 	  FROM(PREPARED) | FROM(LOADED) },
 	{ STATE_RUNNING, "RUNNING", SIDE_DEST, false, false, FROM(GO) },
-	{ STATE_COMPLETE, "COMPLETE", SIDE_DEST, false, false, FROM(RUNNING) },
+	{ STATE_COMPLETE, "COMPLETE", SIDE_DEST, false, false, FROM(GO) | FROM(RUNNING) },
 	{ STATE_DONE, "DONE", SIDE_DEST, false, true, FROM(COMPLETE) },
 	{ STATE_DIED, "DIED", SIDE_DEST, false, true, FROM(GO) | FROM(RUNNING) },
 };

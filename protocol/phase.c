@@ -46,10 +46,15 @@ void migration_init(struct migration *m, enum side side)
 	m->began_ns = now_ns();
 }
 
-/* Is the guest's fate decided at this side? Then nothing is undone. */
+/*
+ * Is the guest's fate decided, or another's to decide? Then nothing is undone:
+ * from ASKED only the promise NEVER_RAN leads back, whatever else fails.
+ */
 static bool past_undoing(const struct migration *m)
 {
 	switch (m->state) {
+	case STATE_ASKED:
+		return !m->never_ran;
 	case STATE_HELD:
 	case STATE_CORRUPT:
 	case STATE_TEARING_DOWN:
@@ -127,6 +132,7 @@ void migration_fini(struct migration *m)
 		unlink(m->states_path);
 	channel_close(m->channel);
 	guest_description_fini(&m->description);
+	answer_free(m->complete);
 	if (m->guest)
 		m->driver->close(m->guest);
 	free(m->prepare_live);
@@ -174,7 +180,6 @@ int owner_record(struct migration *m, enum owner_state to)
 	if (!ret || ret == -ESTALE)
 		return ret;
 	memset(&m->fail, 0, sizeof(m->fail));
-	m->agent_gone = true;
 	m->state = to;
 	return 0;
 }

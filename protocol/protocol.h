@@ -167,6 +167,8 @@ struct migration {
 
 	/* Source. */
 	bool paused_by_us;
+	bool never_ran;			/* the dest promised it */
+	Straddle__Answer *complete;	/* COMPLETE that came early, owned */
 	bool switch_asked;		/* COMMAND_POSTCOPY came */
 	uint64_t ask_next_ns;		/* not asked again before */
 	unsigned int ask_backoff_ms;

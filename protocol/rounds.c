@@ -9,6 +9,8 @@
 #define MIB		1048576.0
 #define NS_PER_S	1000000000.0
 #define NS_PER_MS	1000000ull
+/* Everything was sent: what is left is in buffers of the network. */
+#define BARRIER_TIMEOUT_MS	60000
 
 static bool timed_out(const struct migration *m)
 {
@@ -81,10 +83,14 @@ static int barrier_wait(struct migration *m)
 {
 	while (m->barrier != m->generation) {
 		struct event event;
-		int ret = event_wait(m, -1, &event);
+		int ret = event_wait(m, BARRIER_TIMEOUT_MS, &event);
 
 		if (ret < 0)
 			return ret;
+		if (event.kind == EVENT_TIMEOUT)
+			return fail_set(&m->fail, -ETIMEDOUT,
+					"%s does not acknowledge round %u",
+					m->options.host, m->progress.round);
 		if (event.kind == EVENT_ENGINE || event.kind == EVENT_SWITCH)
 			continue;
 		if (!is_barrier(&event))
