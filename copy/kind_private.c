@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* kind_private.c - memory that only the guest's process has. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
 
-#include "cleanup.h"
 #include "copy/kind.h"
 #include "sys.h"
 
@@ -78,34 +76,11 @@ static int private_write(const struct region *region, uint64_t first,
 	return 0;
 }
 
-/* Does any of the process's memory lie in swap? When in doubt, yes. */
-static bool process_swapped(pid_t pid)
-{
-	__cleanup_file FILE *status = NULL;
-	unsigned long kilobytes;
-	char path[64], line[128];
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	status = fopen(path, "re");
-	while (status && fgets(line, sizeof(line), status))
-		if (sscanf(line, "VmSwap: %lu", &kilobytes) == 1)
-			return kilobytes;
-	return true;
-}
-
-/*
- * Dirty tracking leaves a marker at each page that is not there, and a marker
- * looks like a swapped page. So swapped pages count only where the process
- * has any; then the markers are read, and found to be zero, as well.
- */
 static int private_populated(const struct region *region, uint64_t first,
 			     uint64_t count, uffd_run_fn *run, void *arg)
 {
-	struct range range = page_range(region, first, count);
-
-	if (process_swapped(region->pid))
-		return uffd_populated(region->pagemap, range, run, arg);
-	return uffd_mapped(region->pagemap, range, run, arg);
+	return uffd_content(region->pagemap, page_range(region, first, count),
+			    run, arg);
 }
 
 static int private_copy(const struct region *region, uint64_t first,
@@ -132,7 +107,7 @@ static int private_overwrite(const struct region *region, uint64_t first,
 {
 	struct range range = page_range(region, first, count);
 	uint64_t there = 0;
-	int ret = uffd_mapped(region->pagemap, range, count_bytes, &there);
+	int ret = uffd_populated(region->pagemap, range, count_bytes, &there);
 
 	if (ret < 0)
 		return ret;
@@ -177,7 +152,7 @@ static int zero_range(struct range range, void *arg)
 static int private_overwrite_zero(const struct region *region, uint64_t first,
 				  uint64_t count)
 {
-	return uffd_mapped(region->pagemap, page_range(region, first, count),
+	return uffd_populated(region->pagemap, page_range(region, first, count),
 			   zero_range, (void *)region);
 }
 

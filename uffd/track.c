@@ -179,42 +179,6 @@ int uffd_written(struct uffd_tracker *tracker, struct range range,
 	return scan_range(&scan, range);
 }
 
-/* Runs of pages that are in one of some categories. */
-static int scan_categories(int pagemap, struct range range, uint64_t categories,
-			   uffd_run_fn *run, void *arg)
-{
-	struct scan scan = {
-		.pagemap = pagemap,
-		.arg = {
-			.category_anyof_mask = categories,
-			.return_mask = categories,
-		},
-		.run = run,
-		.run_arg = arg,
-	};
-
-	int ret = scan_range(&scan, range);
-
-	if (ret == -ENOTTY)		/* before 6.7; no run was handed out */
-		ret = pagemap_read(pagemap, range,
-				   categories & PAGE_IS_SWAPPED, run, arg);
-	return ret;
-}
-
-/**
- * uffd_mapped() - what is mapped in a process
- * @pagemap: its /proc/PID/pagemap
- * @range: whole pages
- * @run: called for each run, ascending
- * @arg: handed to @run
- *
- * Return: 0, what @run returned, or -errno.
- */
-int uffd_mapped(int pagemap, struct range range, uffd_run_fn *run, void *arg)
-{
-	return scan_categories(pagemap, range, PAGE_IS_PRESENT, run, arg);
-}
-
 /**
  * uffd_populated() - what is mapped or swapped in a process
  * @pagemap: its /proc/PID/pagemap
@@ -222,13 +186,27 @@ int uffd_mapped(int pagemap, struct range range, uffd_run_fn *run, void *arg)
  * @run: called for each run, ascending
  * @arg: handed to @run
  *
- * A page that was write-protected while it was not there counts as swapped.
+ * Counted as swapped are also pages that the kernel moves at this moment, and
+ * markers: pages that were write-protected while they were not there.
  *
  * Return: 0, what @run returned, or -errno.
  */
 int uffd_populated(int pagemap, struct range range, uffd_run_fn *run,
 		   void *arg)
 {
-	return scan_categories(pagemap, range,
-			       PAGE_IS_PRESENT | PAGE_IS_SWAPPED, run, arg);
+	struct scan scan = {
+		.pagemap = pagemap,
+		.arg = {
+			.category_anyof_mask = PAGE_IS_PRESENT |
+					       PAGE_IS_SWAPPED,
+			.return_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
+		},
+		.run = run,
+		.run_arg = arg,
+	};
+	int ret = scan_range(&scan, range);
+
+	if (ret == -ENOTTY)		/* before 6.7; no run was handed out */
+		ret = pagemap_read(pagemap, range, run, arg);
+	return ret;
 }

@@ -124,12 +124,16 @@ int uffd_untrack(struct uffd_tracker *tracker, struct range range);
 int uffd_written(struct uffd_tracker *tracker, struct range range,
 		 uffd_run_fn *run, void *arg);
 
-/* Runs of pages that are mapped, or also of those swapped, in a process. */
-int uffd_mapped(int pagemap, struct range range, uffd_run_fn *run, void *arg);
+/* Runs of pages that are there (mapped or swapped), in a process. */
 int uffd_populated(int pagemap, struct range range, uffd_run_fn *run,
 		   void *arg);
-/* The same by reading, page by page, for kernels before 6.7. */
-int pagemap_read(int pagemap, struct range range, bool swapped,
-		 uffd_run_fn *run, void *arg);
+
+/* ---- pagemap.c: the same by reading, page by page --------------------- */
+
+/* Of a process that is tracked: without the markers that tracking leaves. */
+int uffd_content(int pagemap, struct range range, uffd_run_fn *run, void *arg);
+/* What uffd_populated() does on kernels before 6.7. */
+int pagemap_read(int pagemap, struct range range, uffd_run_fn *run,
+		 void *arg);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* pagemap.c - what is there, asked of the kernel in two ways. */
+#include <pthread.h>
 #include <string.h>
 
 #include "harness.h"
@@ -71,10 +72,11 @@ FIXTURE_TEARDOWN(memory)
 /* Kernels before 6.7 have the second way only. */
 TEST_F(memory, reading_finds_what_scanning_finds)
 {
-	int ret = uffd_mapped(self->pagemap, self->range, keep, self->scanned);
+	int ret = uffd_populated(self->pagemap, self->range, keep,
+				 self->scanned);
 
 	ASSERT_EQ(0, ret);
-	ASSERT_EQ(0, pagemap_read(self->pagemap, self->range, false, keep,
+	ASSERT_EQ(0, pagemap_read(self->pagemap, self->range, keep,
 				  self->gathered));
 	ASSERT_LT(100, self->gathered->count);
 	ASSERT_EQ(self->scanned->count, self->gathered->count);
@@ -84,16 +86,89 @@ TEST_F(memory, reading_finds_what_scanning_finds)
 
 TEST_F(memory, reading_stops_when_told)
 {
-	EXPECT_EQ(7, pagemap_read(self->pagemap, self->range, true, stop,
-				  NULL));
+	EXPECT_EQ(7, pagemap_read(self->pagemap, self->range, stop, NULL));
 }
 
 TEST_F(memory, reading_of_nothing_finds_nothing)
 {
 	ASSERT_EQ(0, madvise(self->base, PAGES * PAGE, MADV_DONTNEED));
-	ASSERT_EQ(0, pagemap_read(self->pagemap, self->range, true, keep,
+	ASSERT_EQ(0, pagemap_read(self->pagemap, self->range, keep,
 				  self->gathered));
 	EXPECT_EQ(0, self->gathered->count);
+}
+
+static int count_bytes(struct range range, void *arg)
+{
+	*(uint64_t *)arg += range.len;
+	return 0;
+}
+
+/* Tracking leaves markers, which look like swapped pages. */
+TEST_F(memory, markers_of_tracking_are_no_content)
+{
+	struct uffd_tracker tracker;
+	uint64_t before = 0, marked = 0, after = 0;
+	int uffd = uffd_open();
+
+	ASSERT_LE(0, uffd);
+	if (uffd_enable(uffd, UFFD_FEATURE_PAGEFAULT_FLAG_WP |
+			      UFFD_FEATURE_WP_HUGETLBFS_SHMEM |
+			      UFFD_FEATURE_WP_UNPOPULATED |
+			      UFFD_FEATURE_WP_ASYNC))
+		SKIP(return, "no WP_ASYNC: Linux 6.7 has it");
+	ASSERT_EQ(0, uffd_content(self->pagemap, self->range, count_bytes,
+				  &before));
+	ASSERT_EQ(0, uffd_tracker_open(&tracker, getpid(), uffd));
+	ASSERT_EQ(0, uffd_track(&tracker, self->range));
+	ASSERT_EQ(0, uffd_populated(self->pagemap, self->range, count_bytes,
+				    &marked));
+	ASSERT_EQ(0, uffd_content(self->pagemap, self->range, count_bytes,
+				  &after));
+	EXPECT_EQ(PAGES * PAGE, marked);
+	EXPECT_LT(0, before);
+	EXPECT_EQ(before, after);
+	EXPECT_EQ(0, uffd_untrack(&tracker, self->range));
+	uffd_tracker_close(&tracker);
+	close(uffd);
+}
+
+/*
+ * While the kernel moves pages about, each of them is swapped or mapped, and
+ * none is missing. With PAGE_IS_PRESENT alone this test fails.
+ */
+static void *compact(void *arg)
+{
+	int fd = sys_ret(open("/proc/sys/vm/compact_memory",
+			      O_WRONLY | O_CLOEXEC));
+	bool *stop_now = arg;
+
+	while (fd >= 0 && !__atomic_load_n(stop_now, __ATOMIC_RELAXED))
+		if (sys_ret(write(fd, "1", 1)) < 0)
+			break;
+	if (fd >= 0)
+		close(fd);
+	return NULL;
+}
+
+TEST_F(memory, page_that_moves_is_content)
+{
+	unsigned long i, most = test_sample(400);
+	bool stop_now = false;
+	pthread_t thread;
+
+	if (access("/proc/sys/vm/compact_memory", W_OK))
+		SKIP(return, "no compact_memory: CONFIG_COMPACTION");
+	memset(self->base, 1, PAGES * PAGE);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, compact, &stop_now));
+	for (i = 0; i < most; i++) {
+		uint64_t bytes = 0;
+
+		EXPECT_EQ(0, uffd_content(self->pagemap, self->range,
+					  count_bytes, &bytes));
+		EXPECT_EQ(PAGES * PAGE, bytes);
+	}
+	__atomic_store_n(&stop_now, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
 }
 
 TEST_HARNESS_MAIN
