@@ -112,7 +112,10 @@ pid_t pair_start_agent(struct pair *pair, const struct host *host,
 		argv[n++] = psk;
 		break;
 	}
+	/* For the guests that come in here. */
+	setenv("STRADDLE_WITNESS", pair->witness, 1);
 	pid = host_spawn(host, argv, "straddled.log", fail);
+	unsetenv("STRADDLE_WITNESS");
 	if (pid < 0)
 		return pid;
 	ret = agent_ready(host, pid, fail);

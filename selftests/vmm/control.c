@@ -260,6 +260,33 @@ TEST_F(control, witness_tells_of_every_start_and_stop)
 	EXPECT_EQ(4, lines);
 }
 
+static void try_witness(FIXTURE_DATA(control) *self, const char *path,
+			const char *why)
+{
+	EXPECT_GT(0, machine_spawn(&self->other, "other", &threads_memfd,
+				   "--witness", path));
+	EXPECT_TRUE(strstr(self->other.fail.text, why)) {
+		TH_LOG("%s", self->other.fail.text);
+	}
+	vmm_kill(&self->other);
+}
+
+TEST_F(control, witness_is_a_regular_file)
+{
+	__cleanup_fd int reader = -1;
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/fifo", test_dir());
+	ASSERT_EQ(0, sys_ret(mkfifo(path, 0600)));
+	try_witness(self, path, "cannot open the witness file");
+	reader = sys_ret(open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+	ASSERT_LE(0, reader);
+	try_witness(self, path, "no regular file");
+	snprintf(path, sizeof(path), "%s/link", test_dir());
+	ASSERT_EQ(0, sys_ret(symlink(self->witness, path)));
+	try_witness(self, path, "cannot open the witness file");
+}
+
 /* ---- vCPUs that wait for a page that nobody brings ---------------------- */
 
 /* A paused guest whose pages are missing; resumed, its vCPU blocks. */

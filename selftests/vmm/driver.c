@@ -245,6 +245,33 @@ TEST_F(driver, every_obstacle_is_named_at_once)
 	EXPECT_TRUE(strstr(self->fail.text, "/nowhere/straddle-vmm"));
 }
 
+static bool is_there(const char *path)
+{
+	return !sys_ret(access(path, F_OK));
+}
+
+TEST_F(driver, witness_of_an_incoming_guest_is_this_hosts)
+{
+	struct guest_incoming incoming = { .name = "two" };
+	char live[400], theirs[300], ours[300];
+	struct guest *guest;
+
+	snprintf(theirs, sizeof(theirs), "%s/theirs", test_dir());
+	snprintf(ours, sizeof(ours), "%s/ours", test_dir());
+	snprintf(live, sizeof(live), "{\"name\":\"x\",\"witness\":\"%s\"}",
+		 theirs);
+	incoming.live = live;
+	setenv("STRADDLE_WITNESS", ours, 1);
+	EXPECT_GT(0, vmm_driver.create_incoming(&self->host, &incoming,
+						&guest, &self->fail));
+	EXPECT_TRUE(strstr(self->fail.text, "no field \"witness\""));
+	EXPECT_FALSE(is_there(theirs));
+	EXPECT_FALSE(is_there(ours));
+	make_incoming(self, "two");
+	unsetenv("STRADDLE_WITNESS");
+	EXPECT_TRUE(is_there(ours));
+}
+
 TEST_F(driver, what_the_vmm_refuses_is_passed_on)
 {
 	struct guest_incoming incoming = {

@@ -322,12 +322,15 @@ static int vmm_create_incoming(const struct guest_host *host,
 			       const struct guest_incoming *incoming,
 			       struct guest **guest, struct fail *fail)
 {
+	/* A file of this host: no definition that comes in names one. */
+	const char *witness = getenv("STRADDLE_WITNESS");
 	__cleanup_fd int fd = -1;
 	char persistent[PATH_MAX];
 	const char *argv[] = {
 		"straddle-vmm", "--incoming", "--definition", "/dev/fd/4",
 		"--name", incoming->name, "--run-dir", host->run_dir,
-		"--persistent", persistent, "--ready-fd", "3", NULL
+		"--persistent", persistent, "--ready-fd", "3",
+		witness ? "--witness" : NULL, witness, NULL
 	};
 	int ret = definition_path(host, incoming->name, persistent,
 				  sizeof(persistent), fail);

@@ -181,14 +181,6 @@ static int set_rate(struct definition *def, const char *value)
 	return ret;
 }
 
-static int set_witness(struct definition *def, const char *value)
-{
-	if (value[0] != '/' || strlen(value) >= sizeof(def->witness))
-		return -EINVAL;
-	strcpy(def->witness, value);
-	return 0;
-}
-
 static const struct field {
 	const char *key;
 	int (*set)(struct definition *def, const char *value);
@@ -206,7 +198,6 @@ static const struct field {
 	{ "workload", set_workload, "hot, random, sequential, zipf or idle" },
 	{ "working_set", set_working_set, "a size such as 64M" },
 	{ "rate", set_rate, "pages a second, up to 10^12; 0: unlimited" },
-	{ "witness", set_witness, "an absolute path" },
 };
 
 /**
@@ -396,8 +387,6 @@ char *definition_text(const struct definition *definition)
 	add_string(root, "workload", workload_names[definition->workload]);
 	add_number(root, "working_set", definition->working_set);
 	add_number(root, "rate", definition->rate);
-	if (definition->witness[0])
-		add_string(root, "witness", definition->witness);
 	text = strdup(json_object_to_json_string_ext(root,
 				JSON_C_TO_STRING_PRETTY |
 				JSON_C_TO_STRING_NOSLASHESCAPE));

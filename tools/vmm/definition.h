@@ -16,8 +16,6 @@ enum engine_kind {
 	ENGINE_THREADS,
 };
 
-#define DEFINITION_PATH_MAX	512
-
 struct definition {
 	char name[GUEST_NAME_MAX];
 	char uuid[GUEST_UUID_SIZE];
@@ -29,7 +27,6 @@ struct definition {
 	enum guest_workload workload;
 	uint64_t working_set;	/* bytes; 0: as the workload likes */
 	uint64_t rate;		/* pages a second in all; 0: unlimited */
-	char witness[DEFINITION_PATH_MAX];	/* "": none */
 };
 
 #define RATE_MAX	1000000000000ull

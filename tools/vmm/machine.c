@@ -134,9 +134,6 @@ static int machine_fill(struct machine *machine, struct fail *fail)
 	const struct definition *definition = &machine->definition;
 	int ret = layout_compute(definition, &machine->layout, fail);
 
-	if (!ret && definition->witness[0])
-		ret = witness_open(definition->witness, &machine->witness,
-				   fail);
 	if (!ret)
 		ret = memory_create(definition, &machine->memory, fail);
 	if (!ret)

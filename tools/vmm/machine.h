@@ -53,7 +53,7 @@ struct machine {
 	struct memory memory;
 	struct layout layout;
 	struct console console;
-	int witness;		/* -1: none */
+	int witness;		/* -1: none; set before the first resume */
 	int changed;		/* eventfd: all out, a walk done, a failure */
 
 	const struct engine *engine;

@@ -11,6 +11,7 @@
 #include "tools/vmm/control.h"
 #include "tools/vmm/options.h"
 #include "tools/vmm/persistent.h"
+#include "tools/vmm/witness.h"
 
 static void tell_ready(int *ready_fd, const char *text)
 {
@@ -48,6 +49,9 @@ static int start(const struct options *options, struct vmm *vmm,
 	int ret = machine_create(&options->definition, options->incoming,
 				 &vmm->machine, fail);
 
+	if (!ret && options->witness)
+		ret = witness_open(options->witness, &vmm->machine->witness,
+				   fail);
 	if (!ret)
 		ret = make_persistent(options, fail);
 	if (!ret && !options->incoming && !options->paused)

@@ -69,12 +69,12 @@ static const char help[] =
 "  --working-set SIZE     memory that the workload uses (default: half of it\n"
 "                         for hot, else all)\n"
 "  --rate N               pages a second, in all (default 0: unlimited)\n"
-"  --witness FILE         append a line when the vCPUs start and stop\n"
 "  --definition FILE      take all of these from a JSON file; options win\n"
 "\n"
 "The process:\n"
 "  --persistent FILE      where its persistent definition is kept; written\n"
 "                         from the live one when there is none\n"
+"  --witness FILE         append a line when the vCPUs start and stop\n"
 "  --run-dir DIR          control socket in DIR/guests (default /run/straddle)\n"
 "  --incoming             wait for a migration; do not touch memory\n"
 "  --paused               do not start the vCPUs\n"
@@ -103,22 +103,6 @@ static int set_ready_fd(struct options *options, const char *value,
 				value);
 	options->ready_fd = (int)fd;
 	return fcntl(options->ready_fd, F_SETFD, FD_CLOEXEC) < 0 ? -EBADF : 0;
-}
-
-/* A definition goes to other places than this one: paths are absolute. */
-static int set_witness(struct options *options, const char *value,
-		       struct fail *fail)
-{
-	char path[PATH_MAX], dir[PATH_MAX];
-
-	if (value[0] == '/' || !getcwd(dir, sizeof(dir)))
-		return definition_set(&options->definition, "witness", value,
-				      fail);
-	if (snprintf(path, sizeof(path), "%s/%s", dir, value) >=
-	    (int)sizeof(path))
-		return fail_set(fail, -ENAMETOOLONG,
-				"the witness file's path is too long");
-	return definition_set(&options->definition, "witness", path, fail);
 }
 
 static int set_field(struct options *options, const char *name,
@@ -156,7 +140,8 @@ static int apply(struct options *options, int code, const char *name,
 		return definition_set(&options->definition, "private", "true",
 				      fail);
 	case OPT_WITNESS:
-		return set_witness(options, value, fail);
+		options->witness = value;
+		return 0;
 	case OPT_RUN_DIR:
 		options->run_dir = value;
 		return 0;

@@ -12,6 +12,7 @@ struct options {
 	struct definition definition;	/* complete and checked */
 	const char *run_dir;
 	const char *persistent;	/* or NULL: transient */
+	const char *witness;	/* or NULL: none */
 	int ready_fd;		/* -1: nobody waits */
 	bool incoming;
 	bool paused;

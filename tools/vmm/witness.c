@@ -10,10 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cleanup.h"
 #include "sys.h"
 
 /**
- * witness_open() - open the file for appending, creating it
+ * witness_open() - open the regular file for appending, creating it
  * @path: the file
  * @fd: receives the descriptor
  * @fail: says why it does not open
@@ -22,13 +23,20 @@
  */
 int witness_open(const char *path, int *fd, struct fail *fail)
 {
-	int got = sys_retry(open(path, O_WRONLY | O_APPEND | O_CREAT |
-				 O_CLOEXEC | O_NOFOLLOW, 0644));
+	__cleanup_fd int got = sys_retry(open(path, O_WRONLY | O_APPEND |
+					      O_CREAT | O_CLOEXEC | O_NOCTTY |
+					      O_NOFOLLOW | O_NONBLOCK, 0644));
+	struct stat st;
+	int ret = got < 0 ? got : sys_ret(fstat(got, &st));
 
-	if (got < 0)
-		return fail_set(fail, got, "cannot open the witness file %s: %s",
-				path, strerror(-got));
-	*fd = got;
+	if (ret)
+		return fail_set(fail, ret, "cannot open the witness file %s: %s",
+				path, strerror(-ret));
+	if (!S_ISREG(st.st_mode))
+		return fail_set(fail, -EINVAL,
+				"%s is no regular file; choose another one as witness",
+				path);
+	*fd = take_fd(&got);
 	return 0;
 }
 
