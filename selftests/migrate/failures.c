@@ -184,6 +184,23 @@ TEST_F(failure, source_worker_that_dies_lets_the_guest_go_on)
 	goes_on(self);
 }
 
+TEST_F(failure, source_worker_that_dies_leaves_a_paused_guest_paused)
+{
+	struct guest_stats stats;
+
+	ASSERT_EQ(0, guest_run_on(self->source, "db", 2000, &self->fail));
+	ASSERT_EQ(0, guest_verb(self->source, "db", "pause", &self->fail));
+	ASSERT_EQ(0, move_start(&self->move, self->source, "db",
+				self->dest->address, variant->options));
+	ASSERT_EQ(0, move_wait_round(&self->move, 1));
+	kill_and_wait(host_worker(self->source, "source"));
+	EXPECT_EQ(-ECANCELED, move_wait(&self->move));
+	crossing_rows(self->pair, self->move.id, "RESUMED", "DISCARDED");
+	ASSERT_EQ(0, guest_stats_get(self->source, "db", &stats, &self->fail));
+	EXPECT_STREQ("paused", stats.state);
+	crossing_left(self->dest, "db", 0);
+}
+
 /* Its workers cannot journal any more; the next agent ends what they left. */
 TEST_F_TIMEOUT(failure, dest_agent_that_dies_lets_the_guest_go_on, 60)
 {
