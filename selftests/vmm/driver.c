@@ -245,6 +245,33 @@ TEST_F(driver, every_obstacle_is_named_at_once)
 	EXPECT_TRUE(strstr(self->fail.text, "/nowhere/straddle-vmm"));
 }
 
+TEST_F(driver, memory_is_checked_however_it_is_written)
+{
+	static const struct {
+		const char *live, *why;
+	} table[] = {
+		{ "{\"memory\":1152921504606846976}", "1099511627776 MiB" },
+		{ "{\"memory\":\"1048576T\"}", "1099511627776 MiB" },
+		{ "{\"memory\":\"1048576t\"}", "1099511627776 MiB" },
+		{ "{\"memory\":\"64Q\"}", "no size" },
+		{ "{\"memory\":\"99999999T\"}", "no size" },
+		{ "{\"memory\":null}", "no size" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct guest_incoming incoming = {
+			.live = table[i].live, .name = "two",
+		};
+		struct fail fail = { 0 };
+
+		EXPECT_GT(0, vmm_driver.check(&self->host, &incoming, &fail));
+		EXPECT_TRUE(strstr(fail.text, table[i].why)) {
+			TH_LOG("%s: %s", table[i].live, fail.text);
+		}
+	}
+}
+
 static bool is_there(const char *path)
 {
 	return !sys_ret(access(path, F_OK));

@@ -12,6 +12,7 @@
 #include "tools/guests/vmm_client.h"
 #include "tools/guests/vmm_process.h"
 #include "tools/lib/jsonline.h"
+#include "tools/lib/parse.h"
 
 #define HUGE_POOL	"/sys/kernel/mm/hugepages/hugepages-2048kB/"
 #define HUGE_PAGE	(2ull << 20)
@@ -67,11 +68,28 @@ static uint64_t memory_available(void)
 	return UINT64_MAX;	/* nobody knows: let it be tried */
 }
 
+/* As the VMM reads it: a number, or a text with a unit. */
+static int memory_wanted(struct json_object *live, uint64_t *size)
+{
+	struct json_object *member;
+	const char *text;
+
+	*size = 0;
+	if (!json_object_object_get_ex(live, "memory", &member))
+		return 0;
+	text = json_object_get_string(member);
+	return text ? parse_size(text, size) : -EINVAL;
+}
+
 static void check_memory(struct json_object *live, struct obstacles *all)
 {
-	uint64_t size = vmm_number(live, "memory");
-	uint64_t free_pages, available;
+	uint64_t size, free_pages, available;
+	int ret = memory_wanted(live, &size);
 
+	if (ret) {
+		obstacle(all, ret, "its memory is no size such as 64M or 2G");
+		return;
+	}
 	if (vmm_text(live, "hugepages")) {
 		free_pages = number_in(HUGE_POOL "free_hugepages") -
 			     number_in(HUGE_POOL "resv_hugepages");

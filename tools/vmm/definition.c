@@ -10,6 +10,7 @@
 
 #include "cleanup.h"
 #include "sys.h"
+#include "tools/lib/parse.h"
 #include "tools/vmm/layout.h"
 
 #define HUGE_PAGE	(2ull << 20)
@@ -27,53 +28,6 @@ static const char *const engine_names[] = {
 	[ENGINE_KVM] = "kvm",
 	[ENGINE_THREADS] = "threads",
 };
-
-static int number_parse(const char *text, uint64_t *number, const char **rest)
-{
-	uint64_t value = 0;
-
-	if (!isdigit((unsigned char)*text))
-		return -EINVAL;
-	for (; isdigit((unsigned char)*text); text++) {
-		if (__builtin_mul_overflow(value, 10, &value) ||
-		    __builtin_add_overflow(value, (uint64_t)(*text - '0'),
-					   &value))
-			return -ERANGE;
-	}
-	*number = value;
-	*rest = text;
-	return 0;
-}
-
-static int count_parse(const char *text, uint64_t *count)
-{
-	const char *rest;
-	int ret = number_parse(text, count, &rest);
-
-	return ret ? ret : *rest ? -EINVAL : 0;
-}
-
-static int size_parse(const char *text, uint64_t *size)
-{
-	static const char units[] = "KMGT";
-	const char *rest, *unit;
-	uint64_t value;
-	int ret = number_parse(text, &value, &rest);
-
-	if (ret)
-		return ret;
-	if (*rest) {
-		unit = strchr(units, toupper((unsigned char)*rest));
-		if (!unit || rest[1])
-			return -EINVAL;
-		if (__builtin_mul_overflow(value,
-					   1024ull << 10 * (unit - units),
-					   &value))
-			return -ERANGE;
-	}
-	*size = value;
-	return 0;
-}
 
 static int index_of(const char *const *names, size_t count, const char *text)
 {
@@ -123,13 +77,13 @@ static int set_engine(struct definition *def, const char *value)
 
 static int set_memory(struct definition *def, const char *value)
 {
-	return size_parse(value, &def->memory);
+	return parse_size(value, &def->memory);
 }
 
 static int set_vcpus(struct definition *def, const char *value)
 {
 	uint64_t vcpus;
-	int ret = count_parse(value, &vcpus);
+	int ret = parse_count(value, &vcpus);
 
 	if (!ret && (!vcpus || vcpus > GUEST_VCPUS_MAX))
 		ret = -ERANGE;
@@ -166,13 +120,13 @@ static int set_workload(struct definition *def, const char *value)
 
 static int set_working_set(struct definition *def, const char *value)
 {
-	return size_parse(value, &def->working_set);
+	return parse_size(value, &def->working_set);
 }
 
 static int set_rate(struct definition *def, const char *value)
 {
 	uint64_t rate;
-	int ret = count_parse(value, &rate);
+	int ret = parse_count(value, &rate);
 
 	if (!ret && rate > RATE_MAX)
 		ret = -ERANGE;
