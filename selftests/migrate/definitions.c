@@ -11,10 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cleanup.h"
 #include "crossing.h"
 #include "harness.h"
 #include "lib/process.h"
 #include "sys.h"
+#include "tools/lib/jsonline.h"
 #include "tools/lib/textfile.h"
 #include "uffd/sys.h"
 
@@ -27,6 +29,7 @@ FIXTURE(definitions) {
 	struct host *source, *dest;
 	struct fail fail;
 	char path[256];		/* of "db" at the source */
+	char name[64];		/* last read from a definition */
 };
 
 static void stored_path(const struct host *host, const char *name, char *path,
@@ -78,6 +81,23 @@ static uint64_t rate_stored(const struct host *host, const char *name)
 	rate = rate_of(text);
 	free(text);
 	return rate;
+}
+
+/* The name in a stored definition, in @self; "": there is none. */
+static const char *name_stored(FIXTURE_DATA(definitions) *self,
+			       const struct host *host, const char *name)
+{
+	__cleanup_free char *text = NULL;
+	struct json_object *object;
+	char path[256];
+
+	stored_path(host, name, path, sizeof(path));
+	textfile_read(path, FILE_MAX, &text, NULL);
+	object = text ? json_tokener_parse(text) : NULL;
+	snprintf(self->name, sizeof(self->name), "%s",
+		 object ? json_text(object, "name") : "");
+	json_object_put(object);
+	return self->name;
 }
 
 static uint64_t rate_live(FIXTURE_DATA(definitions) *self,
@@ -138,23 +158,73 @@ TEST_F(definitions, dname_renames_the_guest_and_what_is_stored)
 	EXPECT_FALSE(guest_exists(self->dest, "db"));
 	EXPECT_EQ(RATE_STORED, rate_stored(self->dest, "db-new"));
 	EXPECT_EQ(0, rate_stored(self->dest, "db"));
+	EXPECT_STREQ("db-new", name_stored(self, self->dest, "db-new"));
 }
 
-static void store_old(FIXTURE_DATA(definitions) *self, char *path, size_t size)
+/* What lies at the dest before: the guest's own, or as @uuid says. */
+static void store_old(FIXTURE_DATA(definitions) *self, const char *uuid,
+		      char *path, size_t size)
 {
+	struct guest_view view;
+	struct json_object *old;
+
+	ASSERT_EQ(0, guest_view_get(self->source, "db", &view, &self->fail));
+	old = json_tokener_parse(view.live);
+	json_object_object_add(old, "rate", json_object_new_int(77));
+	if (uuid)
+		json_object_object_add(old, "uuid",
+				       json_object_new_string(uuid));
 	stored_path(self->dest, "db", path, size);
-	ASSERT_EQ(0, textfile_write(path, "{\"name\":\"db\",\"rate\":77}",
+	ASSERT_EQ(0, textfile_write(path, json_object_to_json_string(old),
 				    &self->fail));
+	json_object_put(old);
+	guest_view_fini(&view);
 }
 
 TEST_F(definitions, one_of_that_name_there_is_replaced)
 {
 	char path[256];
 
-	store_old(self, path, sizeof(path));
+	store_old(self, NULL, path, sizeof(path));
 	EXPECT_EQ(77, rate_stored(self->dest, "db"));
 	migrate(self, "\"live\":true,\"persistent\":true");
 	EXPECT_EQ(RATE_STORED, rate_stored(self->dest, "db"));
+}
+
+TEST_F(definitions, one_of_another_guest_there_stays)
+{
+	struct move move;
+	char path[256];
+
+	store_old(self, "9b2ba1a3-56a2-4f2d-8a10-2f3c0ad6c1de", path,
+		  sizeof(path));
+	EXPECT_EQ(-ECANCELED, move_run(&move, self->source, "db",
+				       self->dest->address, "\"live\":true"));
+	EXPECT_NE(NULL, strstr(move.error, "migrate with --dname")) {
+		TH_LOG("%s", move.error);
+	}
+	crossing_undone(self->pair, "db");
+	EXPECT_EQ(77, rate_stored(self->dest, "db"));
+}
+
+/* ... nor one that appears after it was looked for. */
+TEST_F_TIMEOUT(definitions, one_of_another_guest_stays_at_finish, 60)
+{
+	struct move move;
+	char path[256];
+
+	ASSERT_EQ(0, two_hosts_limit(self->pair->hosts, &crossing_slow, NULL));
+	ASSERT_EQ(0, move_start(&move, self->source, "db", self->dest->address,
+				"\"live\":true,\"persistent\":true,"
+				"\"postcopy\":true,\"rounds_max\":1"));
+	ASSERT_EQ(0, move_wait_round(&move, 1));
+	store_old(self, "9b2ba1a3-56a2-4f2d-8a10-2f3c0ad6c1de", path,
+		  sizeof(path));
+	EXPECT_EQ(-ECANCELED, move_wait(&move));
+	move_end(&move);
+	crossing_rows(self->pair, move.id, "RESUMED", "DISCARDED");
+	crossing_undone(self->pair, "db");
+	EXPECT_EQ(77, rate_stored(self->dest, "db"));
 }
 
 /*
@@ -173,7 +243,7 @@ TEST_F_TIMEOUT(definitions, one_that_was_replaced_is_restored_before_go, 60)
 				"\"live\":true,\"persistent\":true,"
 				"\"postcopy\":true,\"rounds_max\":1"));
 	ASSERT_EQ(0, move_wait_round(&move, 1));
-	store_old(self, path, sizeof(path));
+	store_old(self, NULL, path, sizeof(path));
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, sys_ret(fcntl(fd, F_SETLEASE, F_WRLCK)));

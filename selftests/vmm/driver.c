@@ -10,7 +10,6 @@
 #include "machine.h"
 #include "protocol/guest.h"
 #include "sys.h"
-#include "tools/lib/textfile.h"
 
 FIXTURE(driver) {
 	struct test_vmm vmm;	/* "one", running */
@@ -314,32 +313,6 @@ TEST_F(driver, what_the_vmm_refuses_is_passed_on)
 	self->fail.err = 0;
 	EXPECT_EQ(-ENOENT, vmm_driver.open(&self->host, "two", &guest,
 					   &self->fail));
-}
-
-TEST_F(driver, definition_is_replaced_and_removed_whole)
-{
-	char *previous = NULL, *now = NULL;
-	char path[400];
-
-	snprintf(path, sizeof(path), "%s/db.json", self->definitions);
-	ASSERT_EQ(0, vmm_driver.define(&self->host, "db", "{\"a\":1}",
-				       &previous, &self->fail));
-	EXPECT_NULL(previous);
-	ASSERT_EQ(0, vmm_driver.define(&self->host, "db", "{\"b\":2}",
-				       &previous, &self->fail));
-	EXPECT_STREQ("{\"a\":1}", previous);
-	free(previous);
-	previous = NULL;
-	ASSERT_EQ(0, textfile_read(path, 100, &now, &self->fail));
-	EXPECT_STREQ("{\"b\":2}", now);
-	free(now);
-	ASSERT_EQ(0, vmm_driver.define(&self->host, "db", NULL, &previous,
-				       &self->fail));
-	EXPECT_STREQ("{\"b\":2}", previous);
-	free(previous);
-	EXPECT_NE(0, access(path, F_OK));
-	EXPECT_EQ(-EINVAL, vmm_driver.define(&self->host, "../db", "{}", NULL,
-					     &self->fail));
 }
 
 TEST_HARNESS_MAIN

@@ -12,8 +12,8 @@
 #include "sys.h"
 #include "tools/guests/vmm_check.h"
 #include "tools/guests/vmm_client.h"
+#include "tools/guests/vmm_define.h"
 #include "tools/guests/vmm_process.h"
-#include "tools/lib/textfile.h"
 #include "uffd/sys.h"
 
 #define CALL_MS		10000	/* what is answered at once */
@@ -286,21 +286,6 @@ static int vmm_load(struct guest *guest, int state_fd, struct fail *fail)
 	return ret;
 }
 
-static int definition_path(const struct guest_host *host, const char *name,
-			   char *path, size_t size, struct fail *fail)
-{
-	int length;
-
-	if (!*name || *name == '.' || strchr(name, '/'))
-		return fail_set(fail, -EINVAL,
-				"\"%.80s\" cannot be a guest's name", name);
-	length = snprintf(path, size, "%s/%s.json", host->definitions_dir,
-			  name);
-	return length < (int)size ? 0 :
-	       fail_set(fail, -ENAMETOOLONG, "%s: the path is too long",
-			host->definitions_dir);
-}
-
 /* The definition as an unnamed file, which straddle-vmm reads as /dev/fd/4. */
 static int definition_file(const char *text, int *fd)
 {
@@ -332,8 +317,8 @@ static int vmm_create_incoming(const struct guest_host *host,
 		"--persistent", persistent, "--ready-fd", "3",
 		witness ? "--witness" : NULL, witness, NULL
 	};
-	int ret = definition_path(host, incoming->name, persistent,
-				  sizeof(persistent), fail);
+	int ret = vmm_definition_path(host, incoming->name, persistent,
+				      sizeof(persistent), fail);
 
 	if (ret)
 		return ret;
@@ -360,26 +345,6 @@ static int vmm_destroy(struct guest *guest, struct fail *fail)
 	return ret ? fail_set(fail, ret,
 			      "guest %s does not end, although killed: %s",
 			      guest->name, strerror(-ret)) : 0;
-}
-
-static int vmm_define(const struct guest_host *host, const char *name,
-		      const char *text, char **previous, struct fail *fail)
-{
-	__cleanup_free char *before = NULL;
-	char path[PATH_MAX];
-	int ret = definition_path(host, name, path, sizeof(path), fail);
-
-	if (!ret)
-		ret = textfile_read(path, GUEST_DEFINITION_MAX, &before, fail);
-	if (ret)
-		return ret;
-	if (text && sys_ret(access(host->definitions_dir, F_OK)))
-		mkdir(host->definitions_dir, 0700);
-	ret = text ? textfile_write(path, text, fail) :
-		     textfile_remove(path, fail);
-	if (!ret && previous)
-		*previous = take_ptr(before);
-	return ret;
 }
 
 static int vmm_userfaultfd(struct guest *guest, int *uffd, struct fail *fail)

@@ -10,6 +10,7 @@
 #include "cleanup.h"
 #include "sys.h"
 #include "tools/guests/vmm_client.h"
+#include "tools/guests/vmm_define.h"
 #include "tools/guests/vmm_process.h"
 #include "tools/lib/jsonline.h"
 #include "tools/lib/parse.h"
@@ -127,6 +128,18 @@ static void check_name(const struct guest_host *host, const char *name,
 	}
 }
 
+static void check_definition(const struct guest_host *host,
+			     const struct guest_incoming *incoming,
+			     struct json_object *live, struct obstacles *all)
+{
+	struct fail fail = { 0 };
+	int ret = vmm_definition_free(host, incoming->name,
+				      vmm_text(live, "uuid"), &fail);
+
+	if (ret)
+		obstacle(all, ret, "%s", fail.text);
+}
+
 static void check_program(struct json_object *live, struct obstacles *all)
 {
 	const char *engine = vmm_text(live, "engine");
@@ -163,6 +176,7 @@ int vmm_check(const struct guest_host *host,
 		obstacle(&all, -EINVAL, "its live definition is not JSON");
 	} else {
 		check_name(host, incoming->name, &all);
+		check_definition(host, incoming, live, &all);
 		check_memory(live, &all);
 		check_program(live, &all);
 	}

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "protocol/guest.h"
+
 static int digits(const char *text, uint64_t *number, const char **rest)
 {
 	uint64_t value = 0;
@@ -64,5 +66,26 @@ int parse_size(const char *text, uint64_t *size)
 			return -ERANGE;
 	}
 	*size = value;
+	return 0;
+}
+
+/**
+ * parse_uuid() - is it a UUID in its usual form?
+ * @text: 36 characters, of either case
+ *
+ * Return: 0 or -EINVAL.
+ */
+int parse_uuid(const char *text)
+{
+	size_t i;
+
+	if (strlen(text) != GUEST_UUID_SIZE - 1)
+		return -EINVAL;
+	for (i = 0; i < GUEST_UUID_SIZE - 1; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+		if (dash ? text[i] != '-' : !isxdigit((unsigned char)text[i]))
+			return -EINVAL;
+	}
 	return 0;
 }

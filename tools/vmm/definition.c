@@ -53,14 +53,8 @@ static int set_name(struct definition *def, const char *value)
 
 static int set_uuid(struct definition *def, const char *value)
 {
-	if (strlen(value) != GUEST_UUID_SIZE - 1)
+	if (parse_uuid(value))
 		return -EINVAL;
-	for (int i = 0; i < GUEST_UUID_SIZE - 1; i++) {
-		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-
-		if (dash ? value[i] != '-' : !isxdigit((unsigned char)value[i]))
-			return -EINVAL;
-	}
 	memcpy(def->uuid, value, GUEST_UUID_SIZE);
 	return 0;
 }
