@@ -161,7 +161,7 @@ static int finish_take(struct migration *m, const Straddle__Finish *finish)
 		if (!m->persistent)
 			return -ENOMEM;
 	}
-	dest_switch(m->dest, finish->generation);
+	m->generation = finish->generation;
 	return 0;
 }
 
@@ -262,6 +262,9 @@ int finish_dest(struct migration *m)
 		ret = make_ready(m);
 	if (!ret)
 		ret = owner_move(m, STATE_GO);
+	/* No fault is answered earlier: who starts it before GO gets stuck. */
+	if (!ret)
+		dest_switch(m->dest, m->generation);
 	if (!ret)
 		ret = start(m);
 	return ret;

@@ -94,6 +94,7 @@ struct guest_driver {
 	int (*resume)(struct guest *guest, struct fail *fail);
 	/* Device state of a paused guest into a new memfd. */
 	int (*save)(struct guest *guest, int *state_fd, struct fail *fail);
+	/* Touches no guest memory: nobody answers its faults before GO. */
 	int (*load)(struct guest *guest, int state_fd, struct fail *fail);
 
 	/* Check that @incoming could be made here: every obstacle at once. */
@@ -112,6 +113,13 @@ struct guest_driver {
 	 */
 	int (*define)(const struct guest_host *host, const char *name,
 		      const char *text, char **previous, struct fail *fail);
+	/*
+	 * End what define() of a guest that comes in began: keep what it
+	 * stored, or put back what it replaced, which outlives the caller
+	 * until then. Fine when nothing is to be ended.
+	 */
+	int (*define_end)(const struct guest_host *host, const char *name,
+			  bool keep, struct fail *fail);
 
 	/*
 	 * The guest's own userfaultfd over its memory, not yet enabled, for
