@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "agent_process.h"
+#include "cleanup.h"
 #include "harness.h"
 #include "lib/vmm.h"
 #include "protocol/journal.h"
 #include "sys.h"
 #include "tools/lib/jsonline.h"
+#include "tools/lib/textfile.h"
 
 #define ID	"00112233445566778899aabbccddeeff"
 #define UUID	"c0ffee00-0000-4000-8000-000000000001"
@@ -135,6 +137,28 @@ TEST_F(row, whose_guest_is_gone_is_settled_as_the_table_says)
 	EXPECT_STREQ(owner_state_name(variant->found), owner_state_name(row.state));
 	EXPECT_STREQ(variant->left == variant->found ? "" : NOTE, row.error);
 	journal_row_fini(&row);
+}
+
+/* The worker was killed when it had stored the one that came with the guest. */
+TEST_F(row, whose_definition_replaced_another_is_settled_as_well)
+{
+	bool undone = variant->found == STATE_DISCARDED;
+	__cleanup_free char *now = NULL;
+	char dir[400], path[420], old[420];
+
+	snprintf(dir, sizeof(dir), "%s/definitions", self->agent.state_dir);
+	snprintf(path, sizeof(path), "%s/moving.json", dir);
+	snprintf(old, sizeof(old), "%s/.moving.json.old", dir);
+	ASSERT_EQ(0, sys_ret(mkdir(dir, 0700)));
+	ASSERT_EQ(0, textfile_write(path, "new", NULL));
+	ASSERT_EQ(0, textfile_write(old, "old", NULL));
+	ASSERT_EQ(0, agent_start(&self->agent, NULL)) {
+		TH_LOG("%s", self->agent.log);
+	}
+	EXPECT_EQ(0, agent_stop(&self->agent));
+	ASSERT_EQ(0, textfile_read(path, 10, &now, NULL));
+	EXPECT_STREQ(undone ? "old" : "new", now);
+	EXPECT_EQ(undone ? -ENOENT : 0, sys_ret(access(old, F_OK)));
 }
 
 /* Is "moving" listed, and how does it stand? NULL: it is not. */

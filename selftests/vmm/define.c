@@ -91,6 +91,61 @@ TEST_F(define, definition_is_stored_under_the_name_here)
 	json_object_put(root);
 }
 
+#define OLD	OF(UUID_DB, ",\"rate\":1")
+#define NEW	OF(UUID_DB, ",\"rate\":2")
+
+/* Is it all there is? NULL: nothing is. */
+static void expect_stored(FIXTURE_DATA(define) *self, const char *wanted)
+{
+	__cleanup_free char *now = stored(self, "db");
+	char path[400];
+
+	if (wanted)
+		EXPECT_STREQ(wanted, now);
+	else
+		EXPECT_NULL(now);
+	snprintf(path, sizeof(path), "%s/.db.json.old", self->definitions);
+	EXPECT_EQ(-ENOENT, sys_ret(access(path, F_OK)));
+}
+
+static int define_end(FIXTURE_DATA(define) *self, bool keep)
+{
+	return vmm_driver.define_end(&self->host, "db", keep, &self->fail);
+}
+
+TEST_F(define, definition_that_was_replaced_is_put_back_until_its_end)
+{
+	ASSERT_EQ(0, define_end(self, false));
+	ASSERT_EQ(0, define(self, "db", OLD, NULL));
+	ASSERT_EQ(0, define_end(self, true));
+	expect_stored(self, OLD);
+	ASSERT_EQ(0, define(self, "db", NEW, NULL));
+	ASSERT_EQ(0, define_end(self, false));
+	expect_stored(self, OLD);
+	ASSERT_EQ(0, define(self, "db", NEW, NULL));
+	ASSERT_EQ(0, define_end(self, true));
+	ASSERT_EQ(0, define_end(self, false));
+	expect_stored(self, NEW);
+}
+
+TEST_F(define, definition_that_replaced_none_is_removed_again)
+{
+	ASSERT_EQ(0, define(self, "db", NEW, NULL));
+	ASSERT_EQ(0, define_end(self, false));
+	expect_stored(self, NULL);
+}
+
+/* The caller may have undone it itself, and died before it said so. */
+TEST_F(define, definition_that_was_put_back_is_put_back_again)
+{
+	ASSERT_EQ(0, define(self, "db", OLD, NULL));
+	ASSERT_EQ(0, define_end(self, true));
+	ASSERT_EQ(0, define(self, "db", NEW, NULL));
+	ASSERT_EQ(0, define(self, "db", OLD, NULL));
+	ASSERT_EQ(0, define_end(self, false));
+	expect_stored(self, OLD);
+}
+
 TEST_F(define, what_is_no_definition_is_not_stored)
 {
 	static const char *const table[] = {

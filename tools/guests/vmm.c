@@ -320,6 +320,9 @@ static int vmm_create_incoming(const struct guest_host *host,
 	int ret = vmm_definition_path(host, incoming->name, persistent,
 				      sizeof(persistent), fail);
 
+	/* Of an earlier one, which was not undone. */
+	if (!ret)
+		ret = vmm_define_end(host, incoming->name, true, fail);
 	if (ret)
 		return ret;
 	ret = definition_file(incoming->live, &fd);
@@ -373,6 +376,7 @@ const struct guest_driver vmm_driver = {
 	.create_incoming = vmm_create_incoming,
 	.destroy = vmm_destroy,
 	.define = vmm_define,
+	.define_end = vmm_define_end,
 	.userfaultfd = vmm_userfaultfd,
 	.userfaultfd_close = vmm_userfaultfd_close,
 };

@@ -19,6 +19,21 @@
 #include "tools/lib/parse.h"
 #include "tools/lib/textfile.h"
 
+static int path_of(const struct guest_host *host, const char *name,
+		   const char *form, char *path, size_t size,
+		   struct fail *fail)
+{
+	int length;
+
+	if (!*name || *name == '.' || strchr(name, '/'))
+		return fail_set(fail, -EINVAL,
+				"\"%.80s\" cannot be a guest's name", name);
+	length = snprintf(path, size, form, host->definitions_dir, name);
+	return length < (int)size ? 0 :
+	       fail_set(fail, -ENAMETOOLONG, "%s: the path is too long",
+			host->definitions_dir);
+}
+
 /**
  * vmm_definition_path() - where a guest's persistent definition is
  * @host: where definitions are
@@ -32,16 +47,17 @@
 int vmm_definition_path(const struct guest_host *host, const char *name,
 			char *path, size_t size, struct fail *fail)
 {
-	int length;
+	return path_of(host, name, "%s/%s.json", path, size, fail);
+}
 
-	if (!*name || *name == '.' || strchr(name, '/'))
-		return fail_set(fail, -EINVAL,
-				"\"%.80s\" cannot be a guest's name", name);
-	length = snprintf(path, size, "%s/%s.json", host->definitions_dir,
-			  name);
-	return length < (int)size ? 0 :
-	       fail_set(fail, -ENAMETOOLONG, "%s: the path is too long",
-			host->definitions_dir);
+/*
+ * What define() replaces lies there until vmm_define_end(); an empty file:
+ * there was nothing. No guest's name has a dot first.
+ */
+static int old_path(const struct guest_host *host, const char *name,
+		    char *path, size_t size, struct fail *fail)
+{
+	return path_of(host, name, "%s/.%s.json.old", path, size, fail);
 }
 
 /* An object, or NULL; as the VMM, which allows for space around it. */
@@ -103,9 +119,24 @@ static char *text_named(struct json_object *root, const char *text,
 				JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
+/* The first that is kept is what was there before it all. */
+static int keep_old(const struct guest_host *host, const char *name,
+		    const char *before, struct fail *fail)
+{
+	__cleanup_free char *old = NULL;
+	char path[PATH_MAX];
+	int ret = old_path(host, name, path, sizeof(path), fail);
+
+	if (!ret)
+		ret = textfile_read(path, GUEST_DEFINITION_MAX, &old, fail);
+	return ret || old ? ret :
+	       textfile_write(path, before ? before : "", fail);
+}
+
 /* @before: what lies in @path, or NULL */
-static int store(const char *path, const char *before, const char *name,
-		 const char *text, struct fail *fail)
+static int store(const struct guest_host *host, const char *name,
+		 const char *path, const char *before, const char *text,
+		 struct fail *fail)
 {
 	struct json_object *root = parse(text);
 	const char *uuid = root ? json_text(root, "uuid") : NULL;
@@ -118,6 +149,8 @@ static int store(const char *path, const char *before, const char *name,
 			       name);
 	if (!ret && before)
 		ret = check_same(path, before, uuid, fail);
+	if (!ret)
+		ret = keep_old(host, name, before, fail);
 	if (!ret)
 		named = text_named(root, text, name);
 	if (!ret)
@@ -135,6 +168,8 @@ static int store(const char *path, const char *before, const char *name,
  * @previous: receives what was there, owned by the caller; or NULL
  * @fail: says what failed
  *
+ * What is replaced by a stored one is kept until vmm_define_end().
+ *
  * Return: 0, -EINVAL (@text is no definition), -EEXIST (another guest's is
  * there) or -errno.
  */
@@ -151,9 +186,37 @@ int vmm_define(const struct guest_host *host, const char *name,
 		return ret;
 	if (text && sys_ret(access(host->definitions_dir, F_OK)))
 		mkdir(host->definitions_dir, 0700);
-	ret = text ? store(path, before, name, text, fail) :
+	ret = text ? store(host, name, path, before, text, fail) :
 		     textfile_remove(path, fail);
 	if (!ret && previous)
 		*previous = take_ptr(before);
 	return ret;
+}
+
+/**
+ * vmm_define_end() - what vmm_define() stored is to stay, or not
+ * @host: where definitions are
+ * @name: the guest's name here
+ * @keep: false: put back what was there before
+ * @fail: says what failed; then it can be tried again
+ *
+ * Return: 0, also when nothing was stored; or -errno.
+ */
+int vmm_define_end(const struct guest_host *host, const char *name, bool keep,
+		   struct fail *fail)
+{
+	__cleanup_free char *old = NULL;
+	char path[PATH_MAX], kept[PATH_MAX];
+	int ret = vmm_definition_path(host, name, path, sizeof(path), fail);
+
+	if (!ret)
+		ret = old_path(host, name, kept, sizeof(kept), fail);
+	if (!ret)
+		ret = textfile_read(kept, GUEST_DEFINITION_MAX, &old, fail);
+	if (ret || !old)
+		return ret;
+	if (!keep)
+		ret = *old ? textfile_write(path, old, fail) :
+			     textfile_remove(path, fail);
+	return ret ? ret : textfile_remove(kept, fail);
 }

@@ -3,6 +3,7 @@
 #ifndef STRADDLE_GUESTS_VMM_DEFINE_H
 #define STRADDLE_GUESTS_VMM_DEFINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "fail.h"
@@ -14,5 +15,7 @@ int vmm_definition_free(const struct guest_host *host, const char *name,
 			const char *uuid, struct fail *fail);
 int vmm_define(const struct guest_host *host, const char *name,
 	       const char *text, char **previous, struct fail *fail);
+int vmm_define_end(const struct guest_host *host, const char *name, bool keep,
+		   struct fail *fail);
 
 #endif

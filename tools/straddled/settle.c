@@ -130,15 +130,30 @@ static void states_remove(struct agent *agent, const struct journal_row *row)
 	(void)sys_ret(unlink(path));
 }
 
-/* PREPARED, LOADED: the promise first, then nothing is left of it. */
+/* What the worker replaced it has put back itself, unless it was killed. */
+static void definition_restore(struct agent *agent, const struct journal_row *row)
+{
+	struct fail why = { 0 };
+
+	if (agent->driver->define_end(&agent->host, row->guest, false, &why))
+		log_error("the definition that migration %s replaced is not restored: %s",
+			  row->id, why.text);
+}
+
+/*
+ * PREPARED, LOADED: the promise first, then nothing is left of it. But for the
+ * definition: a row that has ended is not looked at again.
+ */
 static int settle_incoming(struct agent *agent, const struct journal_row *row,
 			   int remote_fd, struct fail *fail)
 {
 	struct guest_description description = { .region_count = 0 };
 	struct fail why = { 0 };
 	struct guest *guest;
-	int ret = row_move(agent, row, STATE_DISCARDED, fail);
+	int ret;
 
+	definition_restore(agent, row);
+	ret = row_move(agent, row, STATE_DISCARDED, fail);
 	/* It ends with the guest's process. */
 	(void)remote_fd;
 	if (ret)
