@@ -49,6 +49,7 @@ int answer_send(struct migration *m, Straddle__AnswerKind kind,
 	Straddle__RegionProof regions[REGIONS_MAX];
 	Straddle__RegionProof *list[REGIONS_MAX];
 	Straddle__Answer answer = STRADDLE__ANSWER__INIT;
+	int ret;
 
 	answer.kind = kind;
 	answer.reason = (char *)reason;
@@ -64,7 +65,10 @@ int answer_send(struct migration *m, Straddle__AnswerKind kind,
 		answer.n_proof = m->map.count;
 		answer.proof = list;
 	}
-	return send_message(m, MSG_ANSWER, &answer.base);
+	answer.has_cookie = !cookie_bake(&m->mine, &answer.cookie);
+	ret = send_message(m, MSG_ANSWER, &answer.base);
+	free(answer.cookie.data);
+	return ret;
 }
 
 /**
@@ -120,6 +124,7 @@ static void lanes_broken(struct migration *m)
 static int answer_once(struct migration *m, int timeout_ms,
 		       Straddle__Answer **answer)
 {
+	struct fail ignored = { 0 };
 	struct event event;
 	int ret = event_wait(m, timeout_ms, &event);
 
@@ -143,6 +148,8 @@ static int answer_once(struct migration *m, int timeout_ms,
 			return 0;
 		}
 		*answer = (Straddle__Answer *)event.message.body;
+		/* A cookie that is none makes the answer no less definite. */
+		cookie_eat(&m->peer, &(*answer)->cookie, &ignored);
 		return 1;
 	default:
 		return 0;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "protocol/codec.h"
+#include "protocol/cookie.h"
 #include "protocol/guest.h"
 #include "sys.h"
 
@@ -50,6 +51,8 @@ static const struct field_rule field_table[] = {
 	{ &straddle__cancel__descriptor, "reason", 0, REASON_MAX, false },
 	{ &straddle__confirmed__descriptor, "cookie", 0, COOKIE_MAX, false },
 	{ &straddle__failed__descriptor, "reason", 0, REASON_MAX, false },
+	{ &straddle__cookie__descriptor, "host", 1, COOKIE_TEXT_MAX - 1, false },
+	{ &straddle__cookie__descriptor, "release", 1, COOKIE_TEXT_MAX - 1, false },
 };
 
 static const struct field_rule *field_rule(const ProtobufCMessageDescriptor *message,

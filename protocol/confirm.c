@@ -97,8 +97,12 @@ static int confirmed_send(struct migration *m)
 {
 	Straddle__Confirmed confirmed = STRADDLE__CONFIRMED__INIT;
 
+	m->mine.downtime_ns = m->progress.downtime_ns;
+	m->mine.total_ns = now_ns() - m->began_ns;
+	confirmed.has_cookie = !cookie_bake(&m->mine, &confirmed.cookie);
 	/* A lost one is no loss: the dest keeps its row until asked. */
 	send_message(m, MSG_CONFIRMED, &confirmed.base);
+	free(confirmed.cookie.data);
 	memset(&m->fail, 0, sizeof(m->fail));
 	return 0;
 }
@@ -191,11 +195,23 @@ static int answer_now(struct migration *m)
 			   "too late: it runs here");
 }
 
+/* The source has measured what the dest cannot: for the history here. */
+static void confirmed_take(struct migration *m,
+			   const Straddle__Confirmed *confirmed)
+{
+	struct fail ignored = { 0 };
+
+	cookie_eat(&m->peer, &confirmed->cookie, &ignored);
+	m->progress.downtime_ns = m->peer.downtime_ns;
+}
+
 /* Return: 1 when the source has confirmed, 0 to go on, or -errno. */
 static int confirm_message(struct migration *m, struct event *event)
 {
 	enum message_type type = event->message.type;
 
+	if (type == MSG_CONFIRMED)
+		confirmed_take(m, (Straddle__Confirmed *)event->message.body);
 	message_fini(&event->message);
 	if (type == MSG_CONFIRMED && m->state == STATE_COMPLETE)
 		return 1;

@@ -21,6 +21,7 @@
 static int finish_send(struct migration *m)
 {
 	Straddle__Finish finish = STRADDLE__FINISH__INIT;
+	int ret;
 
 	finish.generation = ++m->generation;
 	if (m->options.persistent)
@@ -29,7 +30,10 @@ static int finish_send(struct migration *m)
 	finish.missing_pages = source_unsent_pages(m->source);
 	finish.has_paused = true;
 	finish.paused = !m->description.running;
-	return send_message(m, MSG_FINISH, &finish.base);
+	finish.has_cookie = !cookie_bake(&m->mine, &finish.cookie);
+	ret = send_message(m, MSG_FINISH, &finish.base);
+	free(finish.cookie.data);
+	return ret;
 }
 
 static int never_ran(struct migration *m, const Straddle__Answer *answer)
@@ -162,7 +166,7 @@ static int finish_take(struct migration *m, const Straddle__Finish *finish)
 			return -ENOMEM;
 	}
 	m->generation = finish->generation;
-	return 0;
+	return cookie_take(m, &finish->cookie);
 }
 
 static int load(struct migration *m)
@@ -235,6 +239,7 @@ static int start(struct migration *m)
 
 	if (ret < 0)
 		return start_failed(m, ret);
+	m->mine.started_ns = wall_clock_ns();
 	ret = owner_record(m, STATE_RUNNING);
 	if (!ret)
 		answer_send(m, STRADDLE__ANSWER_KIND__RAN, NULL);

@@ -26,6 +26,7 @@ static int guest_stop(struct migration *m)
 	if (ret < 0)
 		return ret;
 	m->stopped_ns = now_ns();
+	m->mine.stopped_ns = wall_clock_ns();
 	m->paused_by_us = m->description.running;
 	ret = m->driver->pause(m->guest, &m->fail);
 	if (!ret)

@@ -44,6 +44,7 @@ void migration_init(struct migration *m, enum side side)
 	m->attachment.remote_fd = -1;
 	m->tracker.pagemap = -1;
 	m->began_ns = now_ns();
+	cookie_init(&m->mine);
 }
 
 /*

@@ -45,6 +45,8 @@ int send_message(struct migration *m, enum message_type type,
 		 const ProtobufCMessage *body);
 void channel_lost(struct migration *m);
 int engine_error(struct migration *m);
+int cookie_take(struct migration *m, const ProtobufCBinaryData *bytes);
+uint64_t wall_clock_ns(void);
 void cancel_send(struct migration *m, const char *reason);
 int event_refuse(struct migration *m, struct event *event);
 

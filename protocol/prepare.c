@@ -63,6 +63,7 @@ static int prepare_send(struct migration *m)
 	Straddle__Region *list[GUEST_REGIONS_MAX];
 	Straddle__Prepare prepare = STRADDLE__PREPARE__INIT;
 	struct guest_description *guest = &m->description;
+	int ret;
 
 	describe_regions(m, regions, list);
 	prepare.guest = guest->name;
@@ -87,7 +88,10 @@ static int prepare_send(struct migration *m)
 	prepare.postcopy = m->options.postcopy;
 	prepare.has_has_persistent = true;
 	prepare.has_persistent = m->options.persistent;
-	return send_message(m, MSG_PREPARE, &prepare.base);
+	prepare.has_cookie = !cookie_bake(&m->mine, &prepare.cookie);
+	ret = send_message(m, MSG_PREPARE, &prepare.base);
+	free(prepare.cookie.data);
+	return ret;
 }
 
 static int prepared_take(struct migration *m, const Straddle__Prepared *said)
@@ -101,7 +105,7 @@ static int prepared_take(struct migration *m, const Straddle__Prepared *said)
 	memcpy(m->token, said->token.data, TOKEN_SIZE);
 	m->fault_lanes = said->fault_lanes;
 	m->push_lanes = said->push_lanes;
-	return 0;
+	return cookie_take(m, &said->cookie);
 }
 
 static int prepared_wait(struct migration *m)
@@ -214,7 +218,7 @@ static int prepare_take(struct migration *m, const Straddle__Prepare *said)
 							  : FAULT_LANES);
 	m->push_lanes = lanes_accept(said->push_lanes, PUSH_LANES);
 	m->prepare_live = strdup(said->live);
-	return m->prepare_live ? 0 : -ENOMEM;
+	return m->prepare_live ? cookie_take(m, &said->cookie) : -ENOMEM;
 }
 
 /*
@@ -322,12 +326,16 @@ static int token_make(struct migration *m)
 static int prepared_send(struct migration *m)
 {
 	Straddle__Prepared prepared = STRADDLE__PREPARED__INIT;
+	int ret;
 
 	prepared.token.data = m->token;
 	prepared.token.len = sizeof(m->token);
 	prepared.fault_lanes = m->fault_lanes;
 	prepared.push_lanes = m->push_lanes;
-	return send_message(m, MSG_PREPARED, &prepared.base);
+	prepared.has_cookie = !cookie_bake(&m->mine, &prepared.cookie);
+	ret = send_message(m, MSG_PREPARED, &prepared.base);
+	free(prepared.cookie.data);
+	return ret;
 }
 
 static int prepare_guest(struct migration *m, const Straddle__Prepare *said)

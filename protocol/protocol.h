@@ -15,6 +15,7 @@
 #include "copy/dest.h"
 #include "copy/source.h"
 #include "protocol/channel.h"
+#include "protocol/cookie.h"
 #include "protocol/guest.h"
 #include "protocol/journal.h"
 #include "protocol/message.h"
@@ -85,6 +86,7 @@ struct progress {
 	uint64_t repeated_pages;	/* sent twice: pushed and wanted */
 	uint64_t total_ns;		/* since Begin */
 	uint64_t downtime_ns;		/* once known */
+	char peer_host[COOKIE_TEXT_MAX]; /* as the other host calls itself */
 	char note[160];			/* last decision, in words, or "" */
 };
 
@@ -145,6 +147,8 @@ struct migration {
 	uint8_t token[TOKEN_SIZE];
 	uint64_t epoch;
 	struct progress progress;
+	struct cookie mine;		/* said with each message of a phase */
+	struct cookie peer;		/* what the other host said */
 	uint64_t began_ns;
 	uint64_t stopped_ns;		/* source: pause asked for */
 	uint64_t last_sent_ns;		/* control channel */

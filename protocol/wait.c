@@ -6,6 +6,7 @@
  * guest are dealt with here; a phase sees only what it has to decide about.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "protocol/accept.h"
@@ -159,6 +160,35 @@ static void drain(int fd)
 	uint64_t value;
 
 	(void)sys_retry(read(fd, &value, sizeof(value)));
+}
+
+/**
+ * cookie_take() - what the other host says beside its message
+ * @m: of the migration
+ * @bytes: the message's cookie
+ *
+ * Return: 0, or -EPROTO with @m->fail.
+ */
+int cookie_take(struct migration *m, const ProtobufCBinaryData *bytes)
+{
+	int ret = cookie_eat(&m->peer, bytes, &m->fail);
+
+	snprintf(m->progress.peer_host, sizeof(m->progress.peer_host), "%s",
+		 m->peer.host);
+	return ret;
+}
+
+/**
+ * wall_clock_ns() - the time of day, to be told to people on another host
+ *
+ * Return: ns of CLOCK_REALTIME.
+ */
+uint64_t wall_clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 /**

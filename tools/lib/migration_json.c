@@ -96,6 +96,7 @@ static const struct field progress_fields[] = {
 	FIELD(U64, struct progress, repeated_pages),
 	FIELD(U64, struct progress, total_ns),
 	FIELD(U64, struct progress, downtime_ns),
+	FIELD(TEXT, struct progress, peer_host),
 	FIELD(TEXT, struct progress, note),
 };
 
