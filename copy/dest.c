@@ -102,7 +102,7 @@ int dest_create(struct region_map *map, const char *states_path, int uffd,
 		free(made);
 		return ret;
 	}
-	made->missing = region_map_pages(map);
+	made->missing = region_map_bytes(map) >> 12;
 	pthread_mutex_init(&made->lock, NULL);
 	pthread_cond_init(&made->changed, NULL);
 	*dest = made;
@@ -321,9 +321,9 @@ int dest_keep(struct dest *dest, struct region *region, uint64_t first,
 	    first >= region->pages || count > region->pages - first)
 		return -EPROTO;
 	missing = pages_keep(&dest->pages[region->id], first, count, keep);
-	if (count - missing > dest->missing)
+	if (small_pages(region, count - missing) > dest->missing)
 		return -EPROTO;		/* pages were named twice */
-	dest->missing -= count - missing;
+	dest->missing -= small_pages(region, count - missing);
 	dest->uncounted += count - missing;
 	return 0;
 }

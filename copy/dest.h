@@ -58,7 +58,7 @@ struct dest {
 	int stop_fd;			/* readable: threads end */
 	int rewant_fd;			/* readable: @rewant has pages */
 
-	uint64_t missing;		/* atomic; pages */
+	uint64_t missing;		/* atomic; in pages of 4 KiB */
 	uint64_t uncounted;		/* atomic; kept pages, not settled */
 	bool stale;			/* set at the switch: pages that were
 					 * dirtied since may lie in the file */

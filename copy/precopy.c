@@ -112,10 +112,10 @@ uint64_t source_dirty_bytes(const struct source *source)
 }
 
 /**
- * source_unsent_pages() - how many pages the push has yet to take
+ * source_unsent_pages() - how much the push has yet to take
  * @source: held
  *
- * Return: pages.
+ * Return: pages of 4 KiB.
  */
 uint64_t source_unsent_pages(const struct source *source)
 {
@@ -123,7 +123,8 @@ uint64_t source_unsent_pages(const struct source *source)
 	unsigned int i;
 
 	for (i = 0; i < source->map->count; i++)
-		pages += source->map->regions[i].pages -
-			 bitmap_count(&source->regions[i].sent);
+		pages += small_pages(&source->map->regions[i],
+				     source->map->regions[i].pages -
+				     bitmap_count(&source->regions[i].sent));
 	return pages;
 }

@@ -103,9 +103,12 @@ static int place_waiting(struct pages *pages, struct region *region,
 static void account(struct dest *dest, const struct arrival *arrival,
 		    uint64_t first, uint64_t count)
 {
-	proof_add(&dest->proofs[arrival->frame->region->id], count,
+	const struct region *region = arrival->frame->region;
+
+	proof_add(&dest->proofs[region->id], count,
 		  arrival_digest(arrival, first, count));
-	if (__atomic_sub_fetch(&dest->missing, count, __ATOMIC_ACQ_REL) == 0)
+	if (!__atomic_sub_fetch(&dest->missing, small_pages(region, count),
+				__ATOMIC_ACQ_REL))
 		dest_signal(dest);
 }
 

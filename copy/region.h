@@ -53,6 +53,12 @@ static inline uint64_t page_size(const struct region *region)
 	return 1ull << region->page_shift;
 }
 
+/* The same memory in pages of 4 KiB: what is counted over regions. */
+static inline uint64_t small_pages(const struct region *region, uint64_t pages)
+{
+	return pages << (region->page_shift - 12);
+}
+
 /* How many pages travel in one frame: 64 KiB of them, or one large page. */
 static inline uint64_t run_pages(const struct region *region)
 {

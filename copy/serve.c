@@ -25,7 +25,8 @@ static int serve_page(struct source_lane *self, struct frame *want,
 	int ret;
 
 	if (repeated)
-		stat_add(&source->stats.repeated_pages, 1);
+		stat_add(&source->stats.repeated_pages,
+			 small_pages(want->region, 1));
 	ret = run.region->kind->read(run.region, page, 1, self->buffer);
 	if (!ret)
 		ret = run_send(self, &run, self->buffer,

@@ -25,7 +25,8 @@ struct source_stats {
 	uint64_t push_bytes;		/* on the wire in post-copy, pushed */
 	uint64_t fault_bytes;		/* on the wire as answers to wants */
 	uint64_t wants;
-	uint64_t repeated_pages;	/* wanted while on their way: twice */
+	uint64_t repeated_pages;	/* wanted while on their way: twice;
+					 * in pages of 4 KiB */
 };
 
 /* What a dest counts. */
