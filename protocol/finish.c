@@ -185,14 +185,24 @@ static int load(struct migration *m)
 
 static int define(struct migration *m)
 {
+	char *previous = NULL;
 	int ret;
 
 	if (!m->persistent)
 		return 0;
 	ret = m->driver->define(&m->host, m->dest_name, m->persistent,
-				&m->replaced, &m->fail);
-	m->defined = !ret;
+				&previous, &m->fail);
+	free(previous);
 	return ret;
+}
+
+/* Keep what was defined, or put back what it replaced. */
+static void define_end(struct migration *m, bool keep)
+{
+	struct fail ignored = { 0 };
+
+	if (m->persistent)
+		m->driver->define_end(&m->host, m->dest_name, keep, &ignored);
 }
 
 /* All that can still be taken back. */
@@ -267,29 +277,24 @@ int finish_dest(struct migration *m)
 		ret = make_ready(m);
 	if (!ret)
 		ret = owner_move(m, STATE_GO);
+	if (ret < 0)
+		return ret;
 	/* No fault is answered earlier: who starts it before GO gets stuck. */
-	if (!ret)
-		dest_switch(m->dest, m->generation);
-	if (!ret)
-		ret = start(m);
+	dest_switch(m->dest, m->generation);
+	ret = start(m);
+	define_end(m, true);
 	return ret;
 }
 
 /**
- * finish_undo_dest() - NEVER_RAN, in the journal first
+ * finish_undo_dest() - the old definition, then NEVER_RAN, journalled first
  * @m: failed before GO
  */
 void finish_undo_dest(struct migration *m)
 {
-	struct fail ignored = { 0 };
-	char *dropped = NULL;
-
+	define_end(m, false);
 	if (m->state == STATE_PREPARED || m->state == STATE_LOADED)
 		owner_move(m, STATE_DISCARDED);
-	if (m->defined)
-		m->driver->define(&m->host, m->dest_name, m->replaced,
-				  &dropped, &ignored);
-	free(dropped);
 	if (m->state == STATE_DISCARDED)
 		answer_send(m, STRADDLE__ANSWER_KIND__NEVER_RAN,
 			    m->fail.text);

@@ -139,7 +139,6 @@ void migration_fini(struct migration *m)
 	free(m->prepare_live);
 	free(m->device);
 	free(m->persistent);
-	free(m->replaced);
 	explicit_bzero(m->token, sizeof(m->token));
 }
 

@@ -188,8 +188,6 @@ struct migration {
 	uint64_t device_size, device_got;
 	uint64_t kept_to[REGIONS_MAX];	/* pages named by KEEP so far */
 	char *persistent;		/* definition to store, owned */
-	char *replaced;			/* the one it replaced, owned */
-	bool defined;
 	bool settled;			/* all pages are here, counted */
 	bool keep_paused;		/* guest was paused before Begin */
 	char dest_name[GUEST_NAME_MAX];

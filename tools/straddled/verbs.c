@@ -60,6 +60,21 @@ static int row_of_guest(const struct journal_row *row, void *arg)
 	return 0;
 }
 
+/* All of it is here: its worker only waits for the source to hear so. */
+static bool has_arrived(struct agent *agent, const struct worker *worker)
+{
+	struct fail ignored = { 0 };
+	struct journal_row row;
+	bool arrived;
+
+	if (worker->side != SIDE_DEST ||
+	    journal_get(agent->journal, worker->id, worker->side, &row, &ignored))
+		return false;
+	arrived = row.state == STATE_COMPLETE || row.state == STATE_DONE;
+	journal_row_fini(&row);
+	return arrived;
+}
+
 /* One migration of a guest at a time, also one that waits for recovery. */
 static int guest_is_free(struct agent *agent, const char *guest, struct fail *fail)
 {
@@ -67,7 +82,7 @@ static int guest_is_free(struct agent *agent, const char *guest, struct fail *fa
 	struct open_row find = { .guest = guest };
 	int ret;
 
-	if (worker)
+	if (worker && !has_arrived(agent, worker))
 		return fail_set(fail, -EBUSY, "guest '%s' is being migrated already: %s %s %s; "
 				"'straddle status %s' shows how far it is", guest, worker->id,
 				worker->side == SIDE_SOURCE ? "to" : "from", worker->peer, guest);
