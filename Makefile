@@ -173,7 +173,10 @@ clean:
 install: all
 	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
 	$(Q)$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin \
-		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
+		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8 \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system
+	$(Q)sed 's|/usr/local|$(PREFIX)|' tools/straddled/straddled.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/straddled.service
 	$(Q)for program in $(programs); do \
 		case $$program in */straddled) dir=sbin ;; *) dir=bin ;; esac; \
 		$(INSTALL) -m 755 $$program $(DESTDIR)$(PREFIX)/$$dir/ || exit 1; \
@@ -195,7 +198,7 @@ help:
 	@echo '  check-style   rules of the code that a script can check'
 	@echo '  check-layers  no include points up'
 	@echo '  check-docs    programs, options and documents agree'
-	@echo '  install       programs and man pages, to DESTDIR/PREFIX (/usr/local)'
+	@echo '  install       programs, man pages and the unit, to DESTDIR/PREFIX (/usr/local)'
 	@echo '  clean         remove O'
 	@echo
 	@echo '  O=dir         where the output goes (build, with a suffix for other builds)'

@@ -166,6 +166,8 @@ static int finish_take(struct migration *m, const Straddle__Finish *finish)
 			return -ENOMEM;
 	}
 	m->generation = finish->generation;
+	m->progress.postcopy = m->dest->missing;
+	m->progress.round = m->generation - 1;
 	return cookie_take(m, &finish->cookie);
 }
 

@@ -52,9 +52,9 @@ static uint64_t done_bytes(struct migration *m)
 {
 	uint64_t left;
 
-	if (!m->source)
+	if (!m->source && !m->dest)
 		return m->progress.done_bytes;
-	if (m->progress.postcopy)
+	if (m->dest || m->progress.postcopy)
 		left = m->progress.missing_pages * 4096;
 	else
 		left = source_dirty_bytes(m->source);

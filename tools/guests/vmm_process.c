@@ -17,9 +17,12 @@
 #define DEFINITION_FD	4
 #define OUT_OF_WAY	16	/* above both */
 
+/* Beside this program (a build), or in the bin to its sbin (installed). */
+static const char *const places[] = { "straddle-vmm", "../bin/straddle-vmm" };
+
 /**
  * vmm_program() - where straddle-vmm is
- * @path: receives $STRADDLE_VMM, or the neighbour of this program
+ * @path: receives $STRADDLE_VMM, or one of the places next to this program
  * @size: bytes of @path
  *
  * Return: 0, or -errno when there is no program that could be started.
@@ -30,6 +33,7 @@ int vmm_program(char *path, size_t size)
 	char self[PATH_MAX];
 	ssize_t length;
 	char *slash;
+	int ret = -ENOENT;
 
 	if (named) {
 		snprintf(path, size, "%s", named);
@@ -41,9 +45,14 @@ int vmm_program(char *path, size_t size)
 	self[length] = '\0';
 	slash = strrchr(self, '/');
 	*slash = '\0';
-	if (snprintf(path, size, "%s/straddle-vmm", self) >= (int)size)
-		return -ENAMETOOLONG;
-	return sys_ret(access(path, X_OK));
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		if (snprintf(path, size, "%s/%s", self, places[i]) >= (int)size)
+			return -ENAMETOOLONG;
+		ret = sys_ret(access(path, X_OK));
+		if (!ret)
+			break;
+	}
+	return ret;
 }
 
 /* Between fork and exec of a threaded process: system calls only. */

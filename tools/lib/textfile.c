@@ -40,7 +40,9 @@ int textfile_read(const char *path, size_t max, char **text,
 	ret = fd < 0 ? fd : sys_ret(fstat(fd, &st));
 	if (ret)
 		return cannot(fail, ret, "read", path);
-	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > max)
+	if (!S_ISREG(st.st_mode))
+		return cannot(fail, S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL, "read", path);
+	if ((uint64_t)st.st_size > max)
 		return cannot(fail, -EFBIG, "read", path);
 	got = calloc(1, (size_t)st.st_size + 1);
 	ret = got ? sys_read_all(fd, got, (size_t)st.st_size) : -ENOMEM;

@@ -31,6 +31,9 @@ static int row_clash(const struct journal_row *open, void *arg)
 
 	if (!strcmp(open->id, row->id) && open->side == row->side)
 		return 0;
+	if (!strcmp(open->id, row->id))
+		return fail_set(clash->fail, -ELOOP, "guest '%s' runs on this very host: "
+				"name another one to migrate it to", open->guest);
 	/* Nothing is missing there; it only waits for its source to hear so. */
 	if (open->state == STATE_COMPLETE)
 		return 0;
