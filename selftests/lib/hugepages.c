@@ -8,8 +8,9 @@
 #include "lib/hugepages.h"
 #include "sys.h"
 
-static const char pool[] =
-	"/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages";
+#define POOL	"/sys/kernel/mm/hugepages/hugepages-2048kB/"
+
+static const char pool[] = POOL "nr_hugepages";
 
 /*
  * What tests of this program have added. A test that is killed gives nothing
@@ -43,6 +44,28 @@ static long pool_read(int fd)
 	ssize_t got = sys_retry(pread(fd, text, sizeof(text) - 1, 0));
 
 	return got < 0 ? (long)got : atol(text);
+}
+
+static long number_read(const char *path)
+{
+	int __cleanup_fd fd = sys_ret(open(path, O_RDONLY | O_CLOEXEC));
+
+	return fd < 0 ? fd : pool_read(fd);
+}
+
+/**
+ * hugepages_free() - how many 2 MiB pages nobody has or was promised
+ *
+ * Return: their number, or -errno.
+ */
+long hugepages_free(void)
+{
+	long pages = number_read(POOL "free_hugepages");
+	long promised = number_read(POOL "resv_hugepages");
+
+	if (pages < 0)
+		return pages;
+	return promised < 0 ? promised : pages - promised;
 }
 
 /**

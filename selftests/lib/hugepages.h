@@ -6,5 +6,6 @@
 #define HUGEPAGE_SIZE	(2u << 20)
 
 int hugepages_add(long pages);
+long hugepages_free(void);
 
 #endif

@@ -20,7 +20,7 @@
 #include "sys.h"
 
 #define WORDS_MAX	4
-#define HUGEPAGES	6
+#define HUGEPAGES	32
 #define NOWHERE		"10.99.0.1"	/* no host has a route to it */
 
 FIXTURE(bad) {
@@ -159,15 +159,27 @@ TEST_F(bad, more_memory_than_there_is)
 	crossing_left(self->dest, "db", 0);
 }
 
+/*
+ * Both hosts are one machine: a guest that has three quarters of its free
+ * pages leaves too few for a second one, also when others take or free some.
+ */
 TEST_F(bad, more_huge_pages_than_there_are)
 {
+	char memory[32], needs[64];
+	long pages;
+
 	if (hugepages_add(HUGEPAGES))
 		SKIP(return, "no memory for %d pages of 2 MiB", HUGEPAGES);
 	self->hugepages = HUGEPAGES;
+	pages = hugepages_free() * 3 / 4;
+	ASSERT_LT(0, pages);
+	snprintf(memory, sizeof(memory), "%ldM", pages * 2);
+	snprintf(needs, sizeof(needs), "%ld huge pages of 2 MiB", pages);
 	crossing_guest(self->pair, "db", (const char *const[]){
-		"--memory", "12M", "--hugepages", "2M", NULL });
+		"--memory", memory, "--working-set", "8M",
+		"--hugepages", "2M", NULL });
 	refused(self, MIGRATE("db", self->dest->address, "--live"),
-		WORDS("'db'", "6 huge pages of 2 MiB", "nr_hugepages"));
+		WORDS("'db'", needs, "nr_hugepages"));
 	crossing_undone(self->pair, "db");
 }
 
