@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "command.h"
 #include "plain.h"
@@ -28,6 +29,20 @@ int usage_error(const char *fmt, ...)
 	return EXIT_USAGE;
 }
 
+/* Which argument is the first that is missing, by its word in the usage. */
+static const char *missing_words(const char *arguments, int given)
+{
+	while (given-- > 0 && strchr(arguments, ' '))
+		arguments = strchr(arguments, ' ') + 1;
+	return strncmp(arguments, "GUEST", 5) ? "the number of MiB" : "the guest";
+}
+
+/* "-1" is a number that is out of range, not an option. */
+static bool is_option(const char *argument)
+{
+	return argument[0] == '-' && argument[1] && (argument[1] < '0' || argument[1] > '9');
+}
+
 /**
  * usage_count() - are there as many arguments as there have to be?
  * @argc: with the command's name
@@ -43,13 +58,13 @@ int usage_count(int argc, char **argv, int least, int most, const char *argument
 	int i;
 
 	for (i = 1; i < argc; i++)
-		if (argv[i][0] == '-' && argv[i][1])
+		if (is_option(argv[i]))
 			return usage_error("%s: unknown option '%s'; usage: straddle %s%s%s",
 					   argv[0], argv[i], argv[0], *arguments ? " " : "",
 					   arguments);
 	if (argc - 1 < least)
-		return usage_error("%s: something is missing; usage: straddle %s %s", argv[0],
-				   argv[0], arguments);
+		return usage_error("%s: %s is missing; usage: straddle %s %s", argv[0],
+				   missing_words(arguments, argc - 1), argv[0], arguments);
 	if (argc - 1 > most)
 		return usage_error("%s: '%s' is too much; usage: straddle %s%s%s", argv[0],
 				   argv[most + 1], argv[0], *arguments ? " " : "", arguments);
