@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* line.c - print progress while a migration runs. */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -8,7 +9,8 @@
 #include "plain.h"
 #include "sys.h"
 
-#define MIB	1048576.0
+#define MIB		1048576.0
+#define LINE_MAX_BYTES	512
 
 /**
  * line_init() - nothing is shown yet
@@ -35,31 +37,66 @@ static const char *stage(const struct progress *progress)
 	return progress->postcopy ? "post-copy" : phase_name(progress->phase);
 }
 
-/* "Perform: round 3, 41 %, 110.2 MiB/s, dirty 180.4 / link 110.3 MiB/s" */
-static size_t progress_words(const struct progress *progress, char *text, size_t size)
+/* "197us", "2.9ms", "10ms", "1.2s": short, for a line that is to fit. */
+static const char *time_short(uint64_t ns, char words[QUANTITY_MAX])
+{
+	const char *unit = ns >= 1000000000 ? "s" : ns >= 1000000 ? "ms" : "us";
+	double value = (double)ns / (*unit == 's' ? 1e9 : *unit == 'm' ? 1e6 : 1e3);
+
+	snprintf(words, QUANTITY_MAX, value < 9.95 ? "%.1f%s" : "%.0f%s", value, unit);
+	return words;
+}
+
+/* Whole or not at all: half a number is a wrong one. */
+__attribute__((format(printf, 3, 4)))
+static void field_add(char *text, size_t width, const char *fmt, ...)
+{
+	size_t used = strlen(text);
+	va_list args;
+	int length;
+
+	va_start(args, fmt);
+	length = vsnprintf(text + used, width + 1 - used, fmt, args);
+	va_end(args);
+	if (length < 0 || used + (size_t)length > width)
+		text[used] = 0;
+}
+
+static void faults_add(const struct progress *progress, char *text, size_t width)
 {
 	char p50[QUANTITY_MAX], p99[QUANTITY_MAX];
-	size_t used;
 
+	if (progress->missing_pages || progress->postcopy)
+		field_add(text, width, ", %" PRIu64 " missing", progress->missing_pages);
+	if (progress->faults)
+		field_add(text, width, ", fault p50/p99 %s/%s",
+			  time_short(progress->fault_p50_ns, p50),
+			  time_short(progress->fault_p99_ns, p99));
+}
+
+/*
+ * "Perform: round 3, 41 %, 110.2 MiB/s, dirty 180.4 / link 110.3 MiB/s" or
+ * "post-copy: 41 %, 110.2 MiB/s, 20480 missing, fault p50/p99 197us/10ms";
+ * @text has room for @width bytes and a NUL.
+ */
+static void progress_words(const struct progress *progress, char *text, size_t width)
+{
+	*text = 0;
+	field_add(text, width, "%s", stage(progress));
 	/* Before the first round there is nothing to count. */
 	if (!progress->round && !progress->postcopy)
-		return (size_t)snprintf(text, size, "%s", stage(progress));
-	used = (size_t)snprintf(text, size, "%s: round %" PRIu32 ", %.0f %%, %.1f MiB/s",
-				stage(progress), progress->round, percent(progress),
-				(double)progress->rate / MIB);
+		return;
+	if (progress->postcopy)
+		field_add(text, width, ": %.0f %%", percent(progress));
+	else
+		field_add(text, width, ": round %" PRIu32 ", %.0f %%", progress->round,
+			  percent(progress));
+	field_add(text, width, ", %.1f MiB/s", (double)progress->rate / MIB);
 	if (!progress->postcopy && (progress->dirty_rate || progress->link_rate))
-		used += (size_t)snprintf(text + used, size - used,
-					 ", dirty %.1f / link %.1f MiB/s",
-					 (double)progress->dirty_rate / MIB,
-					 (double)progress->link_rate / MIB);
-	if (progress->missing_pages)
-		used += (size_t)snprintf(text + used, size - used, ", %" PRIu64 " missing",
-					 progress->missing_pages);
-	if (progress->faults)
-		used += (size_t)snprintf(text + used, size - used, ", fault p50 %s p99 %s",
-					 time_words(progress->fault_p50_ns, p50),
-					 time_words(progress->fault_p99_ns, p99));
-	return used;
+		field_add(text, width, ", dirty %.1f / link %.1f MiB/s",
+			  (double)progress->dirty_rate / MIB,
+			  (double)progress->link_rate / MIB);
+	faults_add(progress, text, width);
 }
 
 static unsigned int terminal_width(void)
@@ -74,23 +111,40 @@ static unsigned int terminal_width(void)
 /* The cursor stays at its start, so that what else is printed covers it. */
 static void line_over(struct line *line, const struct progress *progress)
 {
-	unsigned int width = terminal_width();
-	char text[512];
+	unsigned int width = terminal_width() - 1;
+	char text[LINE_MAX_BYTES];
 
-	progress_words(progress, text, sizeof(text));
-	printf("\r\033[K%.*s\r", (int)(width - 1), text);
+	progress_words(progress, text, width < sizeof(text) ? width : sizeof(text) - 1);
+	printf("\r\033[K%s\r", text);
 	line->shown = true;
+}
+
+static void line_print(const struct progress *progress)
+{
+	char text[LINE_MAX_BYTES];
+
+	progress_words(progress, text, sizeof(text) - 1);
+	puts(text);
 }
 
 static void line_plain(const struct line *line, const struct progress *progress)
 {
-	char text[512];
+	if (!line->any || line->last.round != progress->round ||
+	    strcmp(stage(&line->last), stage(progress)))
+		line_print(progress);
+}
 
-	if (line->any && line->last.round == progress->round &&
-	    !strcmp(stage(&line->last), stage(progress)))
-		return;
-	progress_words(progress, text, sizeof(text));
-	puts(text);
+/**
+ * line_last() - show how far post-copy came
+ * @line: what is shown
+ * @summary: progress at the end
+ *
+ * Plain lines come at changes only, so none has told it yet.
+ */
+void line_last(struct line *line, const struct progress *summary)
+{
+	if (line->verbose && !line->terminal && summary->postcopy)
+		line_print(summary);
 }
 
 /**

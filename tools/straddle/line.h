@@ -17,6 +17,7 @@ struct line {
 
 void line_init(struct line *line, bool verbose);
 void line_show(struct line *line, const struct progress *progress);
+void line_last(struct line *line, const struct progress *summary);
 void line_end(struct line *line);
 
 #endif

@@ -54,6 +54,41 @@ static const char *state_words(const char *state)
 	return state ? "see 'straddle status'" : "the guest was not touched";
 }
 
+/* 1: the agent lists the guest, 0: it does not, or -errno: it cannot be asked. */
+static int guest_is_listed(const struct follow *follow)
+{
+	const char *wanted = follow->options->migration.guest, *name;
+	struct json_object *answer, *guests;
+	struct fail ignored = { 0 };
+	int ret = agent_ask(follow->context, agent_request("list"), &answer, &ignored);
+	size_t i;
+
+	if (ret)
+		return ret;
+	guests = member(answer, "guests");
+	for (i = 0; !ret && i < member_count(guests); i++) {
+		name = json_text(json_object_array_get_idx(guests, i), "name");
+		ret = name && !strcmp(name, wanted);
+	}
+	json_object_put(answer);
+	return ret;
+}
+
+/* The journal tells who owns the guest, not whether its process still lives. */
+static void whereabouts_print(const struct follow *follow, const char *state)
+{
+	bool here = !state || !strcmp(state, "RESUMED");
+	int listed = here ? guest_is_listed(follow) : 1;
+
+	if (listed > 0) {
+		fprintf(stderr, "straddle: %s\n", state_words(state));
+	} else if (!listed && state) {
+		fputs("straddle: no guest '", stderr);
+		plain_put(stderr, follow->options->migration.guest);
+		fputs("' runs here any more\n", stderr);
+	}
+}
+
 static void result_failed(const struct follow *follow, struct json_object *result)
 {
 	const char *error = json_text(result, "error");
@@ -62,15 +97,14 @@ static void result_failed(const struct follow *follow, struct json_object *resul
 	plain_put(stderr, follow->options->migration.guest);
 	fprintf(stderr, "' was not migrated: ");
 	plain_put(stderr, error ? error : "no reason was given");
-	fprintf(stderr, "\nstraddle: %s\n", state_words(json_text(result, "state")));
+	fputc('\n', stderr);
+	whereabouts_print(follow, json_text(result, "state"));
 }
 
-static void result_print(const struct follow *follow, struct json_object *result)
+static void result_print(const struct follow *follow, struct json_object *result,
+			 const struct progress *summary)
 {
 	const struct migration_options *migration = &follow->options->migration;
-	struct json_object *told = member(result, "summary");
-	struct progress summary;
-	struct fail fail = { 0 };
 
 	if (!member_bool(result, "ok")) {
 		result_failed(follow, result);
@@ -81,19 +115,28 @@ static void result_print(const struct follow *follow, struct json_object *result
 	fputs("' runs on ", stdout);
 	plain_put(stdout, migration->host);
 	fputs(" now\n", stdout);
-	if (told && !progress_from_json(told, &summary, &fail))
-		summary_print(&summary);
+	if (summary)
+		summary_print(summary);
 }
 
 static void take_result(struct follow *follow, struct json_object *result)
 {
+	struct json_object *told = member(result, "summary");
+	struct progress summary;
+	struct fail fail = { 0 };
+
 	follow->ended = true;
 	follow->status = member_bool(result, "ok") ? EXIT_SUCCESS : EXIT_FAILURE;
 	line_end(&follow->line);
-	if (follow->context->json)
+	if (follow->context->json) {
 		json_print(result);
+		return;
+	}
+	if (told && !progress_from_json(told, &summary, &fail))
+		line_last(&follow->line, &summary);
 	else
-		result_print(follow, result);
+		told = NULL;
+	result_print(follow, result, told ? &summary : NULL);
 }
 
 static void take_progress(struct follow *follow, struct json_object *object)
