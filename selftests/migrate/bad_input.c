@@ -123,7 +123,7 @@ TEST_F(bad, host_that_the_guest_is_on)
 {
 	guest(self);
 	refused(self, MIGRATE("db", self->source->address, "--live"),
-		WORDS("'db'", "already"));
+		WORDS("'db'", "this very host", "another one"));
 	crossing_undone(self->pair, "db");
 }
 
