@@ -17,6 +17,20 @@ case $build in /*) ;; *) build=../$build ;; esac
 
 passed=0 failed=0 skipped=0
 reasons=
+running=
+
+# The program cleans up before it ends; what did not run has not failed.
+interrupted()
+{
+	trap '' INT TERM
+	if [ "$running" ]; then
+		kill -TERM "$running"
+		wait "$running"
+	fi 2>/dev/null
+	echo "interrupted: $passed passed, $failed failed, $skipped skipped so far"
+	exit 130
+}
+trap interrupted INT TERM
 
 # The folder/name of each test program of the targets.
 test_names()
@@ -64,7 +78,11 @@ run_program()
 	local p f s start=$SECONDS code=0
 
 	# shellcheck disable=SC2086 # TEST_ARGS is a list
-	"$program" ${TEST_ARGS:-} >"$log" 2>&1 </dev/null || code=$?
+	"$program" ${TEST_ARGS:-} >"$log" 2>&1 </dev/null &
+	running=$!
+	wait $running || code=$?	# in the background: so that a trap runs
+	running=
+	case $code in 130|143) interrupted ;; esac
 	read -r p f s < <(count_log "$log")
 	if [ "$f" = 0 ] && [ $code != 0 ] && [ $code != 4 ]; then
 		echo "# the program ended with $code" >>"$log"

@@ -89,6 +89,13 @@ TEST(hanging_test_times_out)
 	EXPECT_TRUE(says("\nnot ok 1 hangs\n"));
 }
 
+TEST(interrupted_program_ends_by_the_signal)
+{
+	EXPECT_EQ(128 + SIGINT, run_victim("interrupts_*"));
+	EXPECT_TRUE(says("\nnot ok 1 interrupts_the_program\n"));
+	EXPECT_FALSE(says("went on"));
+}
+
 /* The process that the victim named: it is nobody's any more. */
 static void expect_daemon_is_gone(void)
 {

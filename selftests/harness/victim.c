@@ -70,6 +70,17 @@ TEST_TIMEOUT(hangs, 1)
 	hang();
 }
 
+TEST(interrupts_the_program)
+{
+	kill(getppid(), SIGINT);
+	hang();
+}
+
+TEST(interrupts_the_program_no_more)
+{
+	TH_LOG("went on");
+}
+
 static void say_pid(const char *name)
 {
 	TH_LOG("%s is %d", name, getpid());

@@ -27,6 +27,7 @@ struct totals {
 
 /* Filled by the constructors, in the order of the source. */
 static struct test_case *cases;
+static int ended_by;		/* signal; 0: none came */
 
 /**
  * test_register_case() - add a test to those that the program runs
@@ -159,9 +160,25 @@ static int wait_test(pid_t pid, unsigned int timeout_s, int *status)
 		signal = sys_ret(sigtimedwait(&set, NULL, &timeout));
 		if (signal == -EAGAIN)
 			return -ETIMEDOUT;
-		if (signal == SIGINT || signal == SIGTERM)
+		if (signal == SIGINT || signal == SIGTERM) {
+			ended_by = signal;
 			return -EINTR;
+		}
 	}
+}
+
+/* Last, after what atexit() has: the caller is to see what ended it. */
+__attribute__((destructor))
+static void end_by_signal(void)
+{
+	sigset_t set;
+
+	if (!ended_by)
+		return;
+	fflush(stdout);
+	waited_signals(&set);
+	raise(ended_by);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 static void judge_status(struct verdict *verdict, int status)
@@ -334,6 +351,9 @@ static int run_all(const struct options *options)
 				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (test_now.verdict == MAP_FAILED)
 		return KSFT_FAIL;
+	/* A shell without job control has them ignored in the background. */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
 	waited_signals(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
