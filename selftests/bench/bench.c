@@ -96,4 +96,14 @@ TEST(number_out_of_bounds_is_refused_with_the_bounds)
 	EXPECT_NE(NULL, strstr(text, "from 1 to 101"));
 }
 
+TEST(file_that_cannot_be_written_is_named_before_measuring)
+{
+	const char *const argv[] = { "straddle-bench", "--json", "/nowhere/bench.json", NULL };
+	char text[1024];
+
+	EXPECT_EQ(1, program_output(argv, text, sizeof(text)));
+	EXPECT_NE(NULL, strstr(text, "cannot write /nowhere/bench.json: No such file"));
+	EXPECT_EQ(NULL, strstr(text, "..."));
+}
+
 TEST_HARNESS_MAIN

@@ -64,9 +64,8 @@ measure_fn memory_source_measure, memory_dest_measure;
 
 /* report.c */
 void report_print(const struct result *results, unsigned int pairs);
-int report_json(const char *path, const struct result *results,
-		unsigned int pairs, struct fail *fail);
-int report_markdown(const char *path, const struct result *results,
-		    unsigned int pairs, struct fail *fail);
+void report_json(FILE *file, const struct result *results, unsigned int pairs);
+void report_markdown(FILE *file, const struct result *results,
+		     unsigned int pairs);
 
 #endif

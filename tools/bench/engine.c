@@ -153,14 +153,13 @@ int engine_open_dest(struct engine *engine, struct party *party,
 		     const struct plan *plan)
 {
 	struct region region = region_of(plan);
-	char path[96];
+	static const char path[] = SITE_DIR "/pages";
 	int ret;
 
 	*engine = (struct engine){ .party = party, .plan = plan };
 	ret = guest_map(engine, &region);
 	if (!ret)
 		ret = region_add(&engine->map, &region);
-	snprintf(path, sizeof(path), "%s/pages", party->site->dir);
 	if (!ret)
 		ret = dest_create(&engine->map, path, region.uffd, &engine->dest);
 	if (!ret)

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* main.c - straddle-bench: measure the rows, print and write what came out. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cleanup.h"
+#include "sys.h"
 #include "tools/bench/bench.h"
 
 enum { OPT_PAIRS = 1, OPT_SIZE, OPT_FAULTS, OPT_QUICK, OPT_ROWS, OPT_JSON, OPT_MARKDOWN, OPT_LIST,
@@ -38,9 +41,16 @@ static const char help[] =
 "  --list           list the rows and what they are measured against\n"
 "  --help           print this\n";
 
+/* A file for the results; no @path: they are not wanted in it. */
+struct output {
+	const char *path;
+	FILE *file;
+};
+
 struct options {
 	unsigned long pairs, size_mib, faults;
-	const char *rows, *json, *markdown;
+	const char *rows;
+	struct output json, markdown;
 	bool list, help;
 };
 
@@ -77,10 +87,10 @@ static int option_take(struct options *options, int option)
 		options->rows = optarg;
 		return 0;
 	case OPT_JSON:
-		options->json = optarg;
+		options->json.path = optarg;
 		return 0;
 	case OPT_MARKDOWN:
-		options->markdown = optarg;
+		options->markdown.path = optarg;
 		return 0;
 	case OPT_LIST:
 		options->list = true;
@@ -181,28 +191,80 @@ static int rows_run(const struct options *options, const struct site *site,
 	return 0;
 }
 
-static int bench(const struct options *options, struct fail *fail)
+/* What it holds stays until there are results. */
+static int output_open(struct output *output, struct fail *fail)
 {
-	struct result *results = calloc(rows_count, sizeof(*results));
-	unsigned int pairs = (unsigned int)options->pairs;
-	struct site site;
-	int ret;
+	int fd;
 
-	if (!results)
-		return -ENOMEM;
-	ret = site_open(&site, (uint64_t)options->size_mib << 20, fail);
+	if (!output->path)
+		return 0;
+	fd = sys_ret(open(output->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+	if (fd < 0)
+		return fail_set(fail, fd, "cannot write %s: %s: name a file that can be made",
+				output->path, strerror(-fd));
+	output->file = fdopen(fd, "w");
+	return output->file ? 0 : -ENOMEM;
+}
+
+static int output_close(struct output *output, struct fail *fail)
+{
+	FILE *file = output->file;
+
+	output->file = NULL;
+	return fclose(file) ? fail_set(fail, -EIO, "cannot write %s: is the disk full?",
+				       output->path)
+			    : 0;
+}
+
+/* A device or a pipe has nothing to be rid of. */
+static void output_empty(const struct output *output)
+{
+	(void)sys_ret(ftruncate(fileno(output->file), 0));
+}
+
+static int results_write(struct options *options, const struct result *results, struct fail *fail)
+{
+	unsigned int pairs = (unsigned int)options->pairs;
+	int ret = 0;
+
+	report_print(results, pairs);
+	if (options->json.file) {
+		output_empty(&options->json);
+		report_json(options->json.file, results, pairs);
+		ret = output_close(&options->json, fail);
+	}
+	if (!ret && options->markdown.file) {
+		output_empty(&options->markdown);
+		report_markdown(options->markdown.file, results, pairs);
+		ret = output_close(&options->markdown, fail);
+	}
+	return ret;
+}
+
+static int measure(const struct options *options, struct result *results, struct fail *fail)
+{
+	struct site site;
+	int ret = site_open(&site, (uint64_t)options->size_mib << 20, fail);
+
 	site.faults = (unsigned int)options->faults;
 	if (!ret)
 		ret = rows_run(options, &site, results, fail);
 	site_close(&site);
-	if (!ret)
-		report_print(results, pairs);
-	if (!ret && options->json)
-		ret = report_json(options->json, results, pairs, fail);
-	if (!ret && options->markdown)
-		ret = report_markdown(options->markdown, results, pairs, fail);
-	free(results);
 	return ret;
+}
+
+static int bench(struct options *options, struct fail *fail)
+{
+	struct result __cleanup_free *results = calloc(rows_count, sizeof(*results));
+	int ret = results ? 0 : -ENOMEM;
+
+	if (!ret)
+		ret = output_open(&options->json, fail);
+	if (!ret)
+		ret = output_open(&options->markdown, fail);
+	if (!ret)
+		ret = measure(options, results, fail);
+	return ret ?: results_write(options, results, fail);
 }
 
 /**
@@ -228,7 +290,8 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (bench(&options, &fail)) {
-		fprintf(stderr, "straddle-bench: %s\n", fail.text);
+		fprintf(stderr, "straddle-bench: %s\n",
+			fail.text[0] ? fail.text : "out of memory");
 		return 1;
 	}
 	return 0;

@@ -150,20 +150,15 @@ static struct json_object *machine_json(void)
 
 /**
  * report_json() - the results for programs
- * @path: file to write
+ * @file: where to write them
  * @results: one a row
  * @pairs: how often each was measured
- * @fail: says why not
- *
- * Return: 0 or -EIO.
  */
-int report_json(const char *path, const struct result *results,
-		unsigned int pairs, struct fail *fail)
+void report_json(FILE *file, const struct result *results, unsigned int pairs)
 {
 	struct json_object *json = json_object_new_object();
 	struct json_object *list = json_object_new_array();
 	unsigned int i;
-	int ret;
 
 	for (i = 0; i < rows_count; i++)
 		if (results[i].measured)
@@ -171,13 +166,18 @@ int report_json(const char *path, const struct result *results,
 	json_object_object_add(json, "rows", list);
 	json_object_object_add(json, "pairs", json_object_new_int64(pairs));
 	json_object_object_add(json, "machine", machine_json());
-	ret = json_object_to_file_ext(path, json, JSON_C_TO_STRING_PRETTY);
+	fputs(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY), file);
 	json_object_put(json);
-	return ret ? fail_set(fail, -EIO, "cannot write %s: %s", path, json_util_get_last_err())
-		   : 0;
 }
 
-static void markdown_write(FILE *file, const struct result *results, unsigned int pairs)
+/**
+ * report_markdown() - the results as a table for documents
+ * @file: where to write it
+ * @results: one a row
+ * @pairs: how often each was measured
+ */
+void report_markdown(FILE *file, const struct result *results,
+		     unsigned int pairs)
 {
 	struct machine machine;
 	unsigned int i;
@@ -199,25 +199,4 @@ static void markdown_write(FILE *file, const struct result *results, unsigned in
 			rows[i].against ? rows[i].against : "-", cells.peer, cells.ratio,
 			*cells.goal ? cells.goal : "-", verdict(&rows[i], &results[i]));
 	}
-}
-
-/**
- * report_markdown() - the results as a table for documents
- * @path: file to write
- * @results: one a row
- * @pairs: how often each was measured
- * @fail: says why not
- *
- * Return: 0 or -EIO.
- */
-int report_markdown(const char *path, const struct result *results,
-		    unsigned int pairs, struct fail *fail)
-{
-	FILE *file = fopen(path, "we");
-
-	if (!file)
-		return fail_set(fail, -EIO, "cannot write %s: is its folder there?", path);
-	markdown_write(file, results, pairs);
-	return fclose(file) ? fail_set(fail, -EIO, "cannot write %s: is the disk full?", path)
-			    : 0;
 }

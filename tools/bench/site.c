@@ -3,9 +3,10 @@
 #include "tools/bench/site.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/random.h>
 
 #include "cleanup.h"
@@ -74,17 +75,30 @@ static int key_write(const char *path)
 
 static int keys_make(struct site *site, struct fail *fail)
 {
-	char path[96];
+	static const char path[] = SITE_DIR "/keys";
 	struct credentials_paths paths = { .psk_file = path };
-	int ret;
+	int ret = key_write(path);
 
-	snprintf(path, sizeof(path), "%s/keys", site->dir);
-	ret = key_write(path);
 	if (ret < 0)
 		return fail_set(fail, ret, "cannot write %s", path);
 	ret = credentials_load(SECURITY_PSK, &paths, &site->credentials, fail);
 	unlink(path);
 	return ret;
+}
+
+/* What is in it goes away with the processes, in whatever way they end. */
+static int dir_make(struct fail *fail)
+{
+	int ret = sys_ret(unshare(CLONE_NEWNS));
+
+	if (!ret)
+		ret = sys_ret(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	if (!ret)
+		ret = sys_ret(mount("straddle-bench", SITE_DIR, "tmpfs", MS_NOSUID | MS_NODEV,
+				    "mode=0700"));
+	return ret ? fail_set(fail, ret, "cannot mount a tmpfs of its own: %s: run it as root",
+			      strerror(-ret))
+		   : 0;
 }
 
 static int hosts_make(struct site *site, struct fail *fail)
@@ -122,12 +136,9 @@ int site_open(struct site *site, uint64_t memory_size, struct fail *fail)
 		.source_netns = -1, .dest_netns = -1, .memory = -1,
 		.memory_size = memory_size,
 	};
-	snprintf(site->dir, sizeof(site->dir), "/dev/shm/straddle-bench.XXXXXX");
-	if (!mkdtemp(site->dir)) {
-		site->dir[0] = '\0';
-		return fail_set(fail, -EIO, "cannot make a folder in /dev/shm");
-	}
-	ret = hosts_make(site, fail);
+	ret = dir_make(fail);
+	if (!ret)
+		ret = hosts_make(site, fail);
 	if (!ret)
 		ret = keys_make(site, fail);
 	if (ret)
@@ -152,6 +163,4 @@ void site_close(struct site *site)
 		if (*fds[i] >= 0)
 			close(*fds[i]);
 	credentials_free(site->credentials);
-	if (site->dir[0])
-		rmdir(site->dir);
 }

@@ -15,10 +15,10 @@
 #include "protocol/channel.h"
 
 #define DEST_ADDRESS	"10.177.0.2"
+#define SITE_DIR	"/dev/shm"	/* a tmpfs that nobody else sees */
 
 struct site {
 	int source_netns, dest_netns;
-	char dir[64];			/* on tmpfs */
 	struct credentials *credentials;	/* of the TLS rows */
 	int memory;			/* memfd, filled: a guest's */
 	uint64_t memory_size;		/* bytes */
