@@ -87,6 +87,9 @@ static int address_resolve(const struct address *address, int flags,
 
 	if (!ret)
 		return 0;
+	if (strspn(address->host, "0123456789.") == strlen(address->host))
+		return fail_set(fail, -EINVAL, "'%s' is no address: an IPv4 address is four "
+				"numbers from 0 to 255", address->host);
 	return fail_set(fail, -EHOSTUNREACH, "cannot look up host %s: %s; check the name, or give "
 			"its IP address", address->host, gai_strerror(ret));
 }
@@ -209,6 +212,10 @@ int address_listen(const struct address *address, struct fail *fail)
 		return fail_set(fail, ret, "cannot listen on %s port %s: another process does; "
 				"stop it, or choose another port with --listen",
 				address->host, address->port);
+	if (ret == -EADDRNOTAVAIL)
+		return fail_set(fail, ret, "cannot listen on %s port %s: it is no address of this "
+				"host; give one that 'ip address' shows to --listen",
+				address->host, address->port);
 	if (ret < 0)
 		return fail_set(fail, ret, "cannot listen on %s port %s: %s",
 				address->host, address->port, strerror(-ret));
@@ -233,6 +240,19 @@ bool address_is_loopback(const struct address *address)
 	return !strcmp(address->host, "localhost");
 }
 
+/* ::ffff:a.b.c.d is how a socket for both families names a.b.c.d. */
+static bool v4_print(const struct sockaddr_storage *storage, char *text, size_t size)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)storage;
+	char host[INET_ADDRSTRLEN];
+
+	if (storage->ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) ||
+	    !inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], host, sizeof(host)))
+		return false;
+	snprintf(text, size, "%s:%u", host, ntohs(in6->sin6_port));
+	return true;
+}
+
 static void sockaddr_print(const struct sockaddr_storage *storage,
 			   socklen_t length, char *text, size_t size)
 {
@@ -242,6 +262,8 @@ static void sockaddr_print(const struct sockaddr_storage *storage,
 		snprintf(text, size, "local socket");
 		return;
 	}
+	if (v4_print(storage, text, size))
+		return;
 	if (getnameinfo((const struct sockaddr *)storage, length, host,
 			sizeof(host), port, sizeof(port),
 			NI_NUMERICHOST | NI_NUMERICSERV)) {
