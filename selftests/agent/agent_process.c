@@ -105,7 +105,7 @@ int agent_start(struct agent_process *agent, const char *const *more)
 	if (agent->pid < 0)
 		return agent->pid;
 	if (agent_says(agent, "listening on ") && agent_says(agent, " (")) {
-		at = strstr(agent->log, " (none)");
+		at = strstr(agent->log, " (no TLS)");
 		at = at ? at : strstr(agent->log, " (");
 		while (at > agent->log && at[-1] != ':')
 			at--;

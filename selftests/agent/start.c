@@ -51,7 +51,7 @@ TEST_F(host, without_keys_it_listens_on_loopback_and_says_so)
 	const char *more[] = { "--pki", self->pki, NULL };
 
 	ASSERT_EQ(0, agent_start(&self->agent, more));
-	EXPECT_TRUE(strstr(self->agent.log, "listening on 127.0.0.1:49300 (none)"));
+	EXPECT_TRUE(strstr(self->agent.log, "listening on 127.0.0.1:49300 (no TLS)"));
 	EXPECT_TRUE(strstr(self->agent.log, "on loopback only"));
 	EXPECT_TRUE(strstr(self->agent.log, "--psk-file"));
 	EXPECT_TRUE(agent_lives(&self->agent));
@@ -94,7 +94,7 @@ TEST_F(host, tls_off_by_name_is_obeyed_with_a_warning)
 
 	ASSERT_EQ(0, agent_start(&self->agent, more));
 	EXPECT_TRUE(strstr(self->agent.log, "in clear"));
-	EXPECT_TRUE(strstr(self->agent.log, "listening on 0.0.0.0:49300 (none)"));
+	EXPECT_TRUE(strstr(self->agent.log, "listening on 0.0.0.0:49300 (no TLS)"));
 }
 
 TEST_F(host, keys_that_are_asked_for_have_to_be_there)
@@ -103,6 +103,57 @@ TEST_F(host, keys_that_are_asked_for_have_to_be_there)
 
 	EXPECT_EQ(1, agent_start(&self->agent, more));
 	EXPECT_TRUE(strstr(self->agent.log, self->pki));
+}
+
+/* Each names the option that is wrong, or what it was given, and a way out. */
+FIXTURE(wrong_option)
+{
+	struct agent_process agent;
+};
+
+FIXTURE_VARIANT(wrong_option)
+{
+	const char *more[5];
+	const char *said[3];
+};
+
+FIXTURE_SETUP(wrong_option)
+{
+	agent_dirs(&self->agent, "w");
+}
+
+FIXTURE_TEARDOWN(wrong_option)
+{
+	(void)self;
+}
+
+#define MORE(...) { __VA_ARGS__ }
+#define WRONG(name, said, ...) \
+	FIXTURE_VARIANT_ADD(wrong_option, name) { { __VA_ARGS__ }, said }
+
+WRONG(state_dir_is_a_file, MORE("--state-dir /etc/passwd", "give a directory"),
+      "--state-dir", "/etc/passwd");
+WRONG(run_dir_is_a_file, MORE("--run-dir /etc/passwd", "give a directory"),
+      "--run-dir", "/etc/passwd");
+WRONG(listen_elsewhere, MORE("192.0.2.1", "no address of this host", "--listen"),
+      "--listen", "192.0.2.1", "--tls", "off");
+WRONG(listen_five_numbers, MORE("'1.2.3.4.5' is no address"),
+      "--listen", "1.2.3.4.5", "--tls", "off");
+WRONG(psk_file_is_not_there, MORE("--psk-file /nosuch", "openssl rand -hex 32", "0600"),
+      "--psk-file", "/nosuch");
+WRONG(psk_file_is_a_directory, MORE("--psk-file /etc", "openssl rand -hex 32"),
+      "--psk-file", "/etc");
+WRONG(psk_without_a_file, MORE("needs --psk-file", "openssl rand -hex 32"), "--tls", "psk");
+
+TEST_F(wrong_option, is_told_with_a_way_out)
+{
+	size_t i;
+
+	EXPECT_EQ(1, agent_start(&self->agent, (const char **)variant->more));
+	for (i = 0; i < 3 && variant->said[i]; i++)
+		EXPECT_TRUE(strstr(self->agent.log, variant->said[i])) {
+			TH_LOG("it said: %s", self->agent.log);
+		}
 }
 
 TEST_F(host, state_directory_has_one_agent)

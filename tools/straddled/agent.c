@@ -22,12 +22,12 @@
 static int agent_files(struct agent *agent, struct fail *fail)
 {
 	const struct agent_options *options = agent->options;
-	int ret = directory_make(options->run_dir, fail);
+	int ret = directory_make(options->run_dir, "--run-dir", fail);
 
 	if (!ret)
-		ret = directory_make(options->state_dir, fail);
+		ret = directory_make(options->state_dir, "--state-dir", fail);
 	if (!ret)
-		ret = directory_make(options->definitions, fail);
+		ret = directory_make(options->definitions, "--definitions", fail);
 	if (!ret)
 		ret = lock_take(options->state_dir, "/lock", &agent->state_lock, fail);
 	if (!ret)

@@ -15,22 +15,36 @@ static int directory_make_one(const char *path)
 	return ret == -EEXIST ? 0 : ret;
 }
 
+static int directory_check(const char *path, const char *option, struct fail *fail)
+{
+	struct stat st;
+	int ret = sys_ret(stat(path, &st));
+
+	if (!ret && !S_ISDIR(st.st_mode))
+		ret = -ENOTDIR;
+	if (ret)
+		return fail_set(fail, ret, "%s %s: %s; give a directory, which is made where "
+				"there is none", option, path, strerror(-ret));
+	return 0;
+}
+
 /**
  * directory_make() - make a directory and what leads to it, for us alone
  * @path: what is there already stays as it is
+ * @option: that it was named by, for messages
  * @fail: says what cannot be made
  *
  * Return: 0 or -errno.
  */
-int directory_make(const char *path, struct fail *fail)
+int directory_make(const char *path, const char *option, struct fail *fail)
 {
 	char part[512];
 	size_t i;
 	int ret = 0;
 
 	if (strlen(path) >= sizeof(part))
-		return fail_set(fail, -ENAMETOOLONG, "directory %.100s...: the path is too long",
-				path);
+		return fail_set(fail, -ENAMETOOLONG, "%s %.100s...: the path is too long",
+				option, path);
 	for (i = 1; !ret && i <= strlen(path); i++) {
 		if (path[i] && path[i] != '/')
 			continue;
@@ -38,9 +52,9 @@ int directory_make(const char *path, struct fail *fail)
 		ret = directory_make_one(part);
 	}
 	if (ret)
-		return fail_set(fail, ret, "cannot make the directory %s: %s", path,
-				strerror(-ret));
-	return 0;
+		return fail_set(fail, ret, "%s %s: cannot make that directory: %s; give one that "
+				"can be made", option, path, strerror(-ret));
+	return directory_check(path, option, fail);
 }
 
 /**

@@ -5,7 +5,7 @@
 
 #include "fail.h"
 
-int directory_make(const char *path, struct fail *fail);
+int directory_make(const char *path, const char *option, struct fail *fail);
 int lock_take(const char *path, const char *suffix, int *fd, struct fail *fail);
 void lock_release(int *fd);
 

@@ -182,7 +182,9 @@ int peers_create(struct agent *agent, struct fail *fail)
 		return fail_set(fail, ret, "cannot watch the listening socket: %s",
 				strerror(-ret));
 	address_of_socket(peers->listen_fd, where, sizeof(where));
-	log_notice("listening on %s (%s)", where, security_name(agent->choice.security));
+	log_notice("listening on %s (%s)", where,
+		   agent->choice.security == SECURITY_NONE ? "no TLS" :
+		   security_name(agent->choice.security));
 	return 0;
 }
 

@@ -6,6 +6,10 @@
 
 #include "log.h"
 #include "security.h"
+#include "sys.h"
+
+#define PSK_FILE_MAKE	"make one with 'umask 077; echo straddle:$(openssl rand -hex 32) > " \
+			"FILE' (mode 0600), and copy it to the other hosts"
 
 /**
  * security_name() - as the job of a worker names it
@@ -36,6 +40,24 @@ static enum security security_wanted(const struct agent_options *options,
 	return strcmp(options->tls, "psk") ? SECURITY_NONE : SECURITY_PSK;
 }
 
+/* What is in it is for credentials_load() to judge. */
+static int psk_file_check(const char *path, struct fail *fail)
+{
+	struct stat st;
+	int ret;
+
+	if (!path)
+		return fail_set(fail, -EINVAL, "--tls psk needs --psk-file FILE; " PSK_FILE_MAKE);
+	ret = sys_ret(stat(path, &st));
+	if (!ret && !S_ISREG(st.st_mode))
+		return fail_set(fail, -EINVAL, "--psk-file %s is no regular file; " PSK_FILE_MAKE,
+				path);
+	if (ret)
+		return fail_set(fail, ret, "--psk-file %s: %s; " PSK_FILE_MAKE, path,
+				strerror(-ret));
+	return 0;
+}
+
 /* Can the keys be used? Each worker loads its own; here, only to say so now. */
 static int security_try(enum security security, const struct credentials_paths *paths,
 			struct fail *fail)
@@ -45,6 +67,11 @@ static int security_try(enum security security, const struct credentials_paths *
 
 	if (security == SECURITY_NONE)
 		return 0;
+	if (security == SECURITY_PSK) {
+		ret = psk_file_check(paths->psk_file, fail);
+		if (ret)
+			return ret;
+	}
 	ret = credentials_load(security, paths, &credentials, fail);
 	if (!ret)
 		credentials_free(credentials);
