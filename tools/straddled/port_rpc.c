@@ -47,6 +47,18 @@ static int row_clash(const struct journal_row *open, void *arg)
 			owner_state_name(open->state));
 }
 
+/* The address it came from, and who it proved to be; the same everywhere. */
+static void peer_name(struct worker *worker, struct journal_row *row)
+{
+	char proven[sizeof(row->peer)];
+
+	if (row->side == SIDE_SOURCE || !*worker->peer || !strcmp(worker->peer, row->peer))
+		return;
+	strcpy(proven, row->peer);
+	snprintf(row->peer, sizeof(row->peer), "%.60s (%.180s)", worker->peer, proven);
+	strcpy(worker->peer, row->peer);
+}
+
 static int rpc_begin(struct worker *worker, struct json_object *request,
 		     struct json_object *answer, struct fail *fail)
 {
@@ -67,6 +79,7 @@ static int rpc_begin(struct worker *worker, struct json_object *request,
 	if (ret)
 		return ret;
 	memcpy(row.id, worker->id, sizeof(row.id));
+	peer_name(worker, &row);
 	ret = journal_each_open(journal, row_clash, &clash, fail);
 	if (!ret && row.side == SIDE_SOURCE)
 		ret = journal_epoch(journal, row.uuid, &row.epoch, fail);
