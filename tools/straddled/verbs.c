@@ -200,6 +200,39 @@ static int verb_status(struct client *client, struct json_object *request,
 	return 0;
 }
 
+/* Who runs the guest was decided: whatever is said now, it runs there. */
+static int abort_check(struct agent *agent, const struct worker *worker, struct fail *fail)
+{
+	bool source = worker->side == SIDE_SOURCE;
+	struct fail ignored = { 0 };
+	enum owner_state state;
+	struct journal_row row;
+
+	if (!worker->begun ||
+	    journal_get(agent->journal, worker->id, worker->side, &row, &ignored))
+		return 0;
+	state = row.state;
+	journal_row_fini(&row);
+	switch (state) {
+	case STATE_HELD:
+	case STATE_TEARING_DOWN:
+	case STATE_TORN_DOWN:
+	case STATE_CORRUPT:
+	case STATE_GO:
+	case STATE_RUNNING:
+	case STATE_COMPLETE:
+	case STATE_DONE:
+		return fail_set(fail, -EALREADY, "guest '%s' runs on %s%s already (migration %s, "
+				"state %s): since the switch it cannot be aborted any more; "
+				"'straddle status %s' shows what is still to come",
+				worker->guest, source ? "" : "this host, not on ",
+				worker->peer, worker->id, owner_state_name(state),
+				worker->guest);
+	default:
+		return 0;
+	}
+}
+
 /* Pass a word on to the worker of a guest. */
 static int tell_guest(struct client *client, struct json_object *request,
 		      struct json_object *packet, struct fail *fail)
@@ -224,6 +257,16 @@ static int tell_guest(struct client *client, struct json_object *request,
 	json_object_object_add(answer, "id", json_object_new_string(worker->id));
 	client_say(client, answer);
 	return 0;
+}
+
+static int verb_abort(struct client *client, struct json_object *request, struct fail *fail)
+{
+	const char *guest = json_text(request, "guest");
+	struct agent *agent = client_agent(client);
+	struct worker *worker = guest ? worker_of_guest(agent, guest) : NULL;
+	int ret = worker ? abort_check(agent, worker, fail) : 0;
+
+	return ret ? ret : tell_guest(client, request, json_object_new_object(), fail);
 }
 
 static int verb_tell(struct client *client, struct json_object *request, struct fail *fail)
@@ -283,7 +326,7 @@ static const struct verb verbs[] = {
 	{ "list", verb_list },
 	{ "migrate", verb_migrate },
 	{ "status", verb_status },
-	{ "abort", verb_tell },
+	{ "abort", verb_abort },
 	{ "postcopy", verb_tell },
 	{ "bandwidth", verb_bandwidth },
 	{ "history", verb_history },
