@@ -92,25 +92,28 @@ static int migration_of(struct json_object *job, struct worker_port *port,
 	return migration_options_from_json(options, &m->options, &m->fail);
 }
 
-/* The last word: what the history and the waiting command are told. */
+/* The last word: what the history, the log and the waiting command are told. */
 static void conclude(struct migration *m, int ret)
 {
+	const char *why = ret >= 0 ? NULL : m->fail.err ? m->fail.text : strerror(-ret);
 	struct fail ignored = { 0 };
 	struct json_object *summary;
+	int told = -EPROTO;
 
 	if (m->began_ns)
 		m->progress.total_ns = now_ns() - m->began_ns;
 	summary = progress_to_json(&m->progress);
 	/* Before it has a row, too: the agent tells the user. */
 	if (m->port_ops)
-		m->port_ops->note(m->port, ret >= 0 ? NULL : m->fail.err ?
-				  m->fail.text : strerror(-ret),
-				  json_object_to_json_string(summary), NULL,
-				  &ignored);
+		told = m->port_ops->note(m->port, why, json_object_to_json_string(summary),
+					 NULL, &ignored);
 	json_object_put(summary);
+	if (why && told)
+		log_error("worker of guest '%s', whose agent does not listen: %s",
+			  m->description.name, why);
 }
 
-static int migrate(struct json_object *job, struct fail *fail)
+static int migrate(struct json_object *job)
 {
 	struct worker_port port = { .id = "" };
 	struct migration *m = calloc(1, sizeof(*m));
@@ -126,7 +129,6 @@ static int migrate(struct json_object *job, struct fail *fail)
 		struct credentials *credentials = m->credentials;
 
 		conclude(m, ret);
-		*fail = m->fail;
 		migration_fini(m);
 		credentials_free(credentials);
 	}
@@ -134,22 +136,27 @@ static int migrate(struct json_object *job, struct fail *fail)
 	return ret;
 }
 
-static int answer(struct json_object *job, struct fail *fail)
+/* The row is the migration's: what fails here is only logged. */
+static int answer(struct json_object *job)
 {
 	struct credentials *credentials = NULL;
+	struct fail fail = { 0 };
 	struct channel *channel;
-	int fd, ret = credentials_of(job, &credentials, fail);
+	int fd, ret = credentials_of(job, &credentials, &fail);
 
 	if (!ret)
-		ret = connection_take(&fd, fail);
+		ret = connection_take(&fd, &fail);
 	if (!ret)
 		ret = channel_accept(fd, credentials, JOB_TIMEOUT_MS, &channel,
-				     fail);
+				     &fail);
 	if (!ret) {
-		ret = worker_answer(channel, job, fail);
+		ret = worker_answer(channel, job, &fail);
 		channel_close(channel);
 	}
 	credentials_free(credentials);
+	if (ret < 0)
+		log_error("migration %s, a question about it: %s", json_text(job, "id"),
+			  fail.err ? fail.text : strerror(-ret));
 	return ret;
 }
 
@@ -162,7 +169,6 @@ static int answer(struct json_object *job, struct fail *fail)
  */
 int worker_main(void)
 {
-	struct fail fail = { 0 };
 	struct json_object *job;
 	const char *side;
 	int passed, ret;
@@ -178,11 +184,7 @@ int worker_main(void)
 		close(passed);
 	side = json_text(job, "side");
 	prctl(PR_SET_NAME, side ? side : "worker");
-	ret = side && !strcmp(side, "answer") ? answer(job, &fail)
-					      : migrate(job, &fail);
-	if (ret < 0)
-		log_error("worker: %s", fail.text[0] ? fail.text
-						     : strerror(-ret));
+	ret = side && !strcmp(side, "answer") ? answer(job) : migrate(job);
 	json_object_put(job);
 	return ret < 0;
 }

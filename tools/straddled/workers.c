@@ -289,8 +289,6 @@ static void row_close(struct worker *worker, const siginfo_t *info,
 	if (owner_rule(row->state)->ended || worker->kind == WORKER_ANSWER)
 		return;
 	death_describe(info, death, sizeof(death));
-	log_error("migration %s of guest '%s' (%s, state %s): %s", worker->id, row->guest,
-		  side_name(row->side), owner_state_name(row->state), death);
 	if (!*worker->error)
 		snprintf(worker->error, sizeof(worker->error), "%s", death);
 	if (journal_note(journal, worker->id, worker->side, death, NULL, NULL, &fail))
@@ -300,43 +298,6 @@ static void row_close(struct worker *worker, const siginfo_t *info,
 	journal_row_fini(row);
 	if (journal_get(journal, worker->id, worker->side, row, &fail))
 		*row = (struct journal_row){ .state = STATE_NONE };
-}
-
-static struct json_object *result_new(const struct worker *worker,
-				      const struct journal_row *row)
-{
-	struct json_object *result = json_object_new_object();
-	bool ok = worker->begun && (row->state == STATE_TORN_DOWN || row->state == STATE_DONE);
-
-	json_object_object_add(result, "type", json_object_new_string("result"));
-	json_object_object_add(result, "ok", json_object_new_boolean(ok));
-	json_object_object_add(result, "id", json_object_new_string(worker->id));
-	json_object_object_add(result, "guest", json_object_new_string(worker->guest));
-	json_object_object_add(result, "state", worker->begun ? json_object_new_string(
-				owner_state_name(row->state)) : NULL);
-	json_object_object_add(result, "error", *worker->error ?
-			       json_object_new_string(worker->error) : NULL);
-	json_object_object_add(result, "summary", json_object_get(worker->summary));
-	return result;
-}
-
-static void worker_report(struct worker *worker, const siginfo_t *info,
-			  const struct journal_row *row)
-{
-	struct json_object *result;
-
-	if (!worker->begun && worker->kind == WORKER_SOURCE && !*worker->error)
-		death_describe(info, worker->error, sizeof(worker->error));
-	result = result_new(worker, row);
-	if (worker->news)
-		worker->news(worker->news_arg, result, true);
-	json_object_put(result);
-	if (*worker->error && (worker->begun || worker->kind == WORKER_SOURCE))
-		log_notice("migration %s of guest '%s': %s", worker->id, worker->guest,
-			   worker->error);
-	else
-		log_info("migration %s of guest '%s': %s worker ended", worker->id,
-			 worker->guest, kind_names[worker->kind]);
 }
 
 /**
@@ -354,7 +315,9 @@ void worker_ended(struct worker *worker)
 		row_close(worker, &info, &row);
 	if (worker->kind != WORKER_ANSWER)
 		predecessor_forget(worker->agent, worker->id, worker->side);
-	worker_report(worker, &info, &row);
+	if (!worker->begun && worker->kind == WORKER_SOURCE && !*worker->error)
+		death_describe(&info, worker->error, sizeof(worker->error));
+	worker_report(worker, &row);
 	journal_row_fini(&row);
 	worker_unlink(worker);
 	worker_close(worker);

@@ -49,6 +49,9 @@ int worker_tell(struct worker *worker, struct json_object *packet, int passed);
 void worker_ended(struct worker *worker);
 void workers_forget(struct agent *agent);
 
+/* report.c: how it ended. */
+void worker_report(struct worker *worker, const struct journal_row *row);
+
 /* spawn.c: the process and its descriptors. */
 int worker_spawn(struct worker *worker, struct fail *fail);
 
