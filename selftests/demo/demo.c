@@ -28,7 +28,9 @@
 #define MIGRATE_TRIES	600		/* FOLLOW_MS apart */
 #define GIVE_UP_ROUND	4		/* of pre-copy alone */
 #define TEXT_MAX	16384
-#define MIB		1048576.0
+#define WORKING_SET_MIB	384
+#define STRING_OF(macro) #macro
+#define STRING(macro)	STRING_OF(macro)
 
 static const struct net_rate gigabit = {
 	.rate = 1000000000,
@@ -39,17 +41,20 @@ static const struct net_rate gigabit = {
 /* 384 MiB written at random, up to 1.5 GiB/s of pages; the link has 119 MiB/s. */
 static const char *const guest_options[] = {
 	"--vcpus", "2", "--memory", "512M", "--workload", "hot",
-	"--working-set", "384M", "--rate", "400000", "--engine", NULL, NULL,
+	"--working-set", STRING(WORKING_SET_MIB) "M", "--rate", "400000", "--engine", NULL, NULL,
 };
 
 struct demo {
 	struct pair *pair;
 	struct guest_stats before, after;
 	uint64_t downtime_ns, total_ns, network_faults, faults;
-	uint64_t link_rate, dirty_rate;
+	double redirtied;		/* MiB, the least of any round */
+	unsigned int rounds;
 	bool postcopy;
 	int owners;
 };
+
+static volatile sig_atomic_t interrupted;
 
 static void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
@@ -63,16 +68,33 @@ static void say(const char *fmt, ...)
 	fflush(stdout);
 }
 
+/* "... round 2: 384 MiB sent in 3.4 s, 383 MiB dirtied meanwhile: ..." */
+static void round_note(struct demo *demo, const char *line)
+{
+	const char *round = strstr(line, "round ");
+	double dirty;
+
+	if (!round || sscanf(round, "round %*u: %*f MiB sent in %*f s, %lf MiB dirtied",
+			     &dirty) != 1)
+		return;
+	if (!demo->rounds++ || dirty < demo->redirtied)
+		demo->redirtied = dirty;
+}
+
 /* What was added to a log since @shown, indented. */
-static void show_more(const struct host *host, const char *log, size_t *shown)
+static void show_more(struct demo *demo, const struct host *host,
+		      const char *log, size_t *shown)
 {
 	static char text[TEXT_MAX];
 	char *line, *end;
 
 	if (host_log(host, log, text, sizeof(text)) < 0)
 		return;
-	for (line = text + *shown; (end = strchr(line, '\n')); line = end + 1)
-		say("    %.*s\n", (int)(end - line), line);
+	for (line = text + *shown; (end = strchr(line, '\n')); line = end + 1) {
+		*end = '\0';
+		say("    %s\n", line);
+		round_note(demo, line);
+	}
 	*shown = (size_t)(line - text);
 }
 
@@ -109,15 +131,14 @@ static int history_read(struct demo *demo, struct fail *fail)
 	summary = history ? newest(history) : NULL;
 	if (!summary) {
 		json_object_put(history);
-		return fail_set(fail, -EIO, "no history of the migration: %s",
-				text);
+		return fail_set(fail, -EIO,
+				"straddle history has nothing of the migration (exit status %d)",
+				ret);
 	}
 	demo->downtime_ns = number(summary, "downtime_ns");
 	demo->total_ns = number(summary, "total_ns");
 	demo->faults = number(summary, "faults");
 	demo->network_faults = number(summary, "network_faults");
-	demo->link_rate = number(summary, "link_rate");
-	demo->dirty_rate = number(summary, "dirty_rate");
 	demo->postcopy = number(summary, "postcopy");
 	json_object_put(history);
 	return 0;
@@ -163,9 +184,9 @@ static int migrate(struct demo *demo, const char *log, bool postcopy,
 	pid = pair_straddle_start(demo->pair, source, argv, log, fail);
 	if (pid < 0)
 		return pid;
-	for (i = 0; i < MIGRATE_TRIES && ret == -ETIMEDOUT; i++) {
+	for (i = 0; i < MIGRATE_TRIES && ret == -ETIMEDOUT && !interrupted; i++) {
 		ret = process_wait(pid, FOLLOW_MS);
-		show_more(source, log, &shown);
+		show_more(demo, source, log, &shown);
 		if (!postcopy && !aborted &&
 		    round_now(demo) >= GIVE_UP_ROUND) {
 			abort_it(demo);
@@ -207,7 +228,8 @@ static int guest_start(struct demo *demo, struct fail *fail)
 	if (ret < 0)
 		return ret;
 	say("  guest '" GUEST "': 512 MiB, 2 vCPUs (engine %s), writes up to "
-	    "400000 pages a second at random in 384 MiB\n", engine);
+	    "400000 pages a second at random in %d MiB\n", engine,
+	    WORKING_SET_MIB);
 	/* Long enough that every page of the working set was written. */
 	return guest_run_on(&demo->pair->hosts->source, GUEST, 800000, fail);
 }
@@ -232,12 +254,13 @@ static int precopy_alone(struct demo *demo, struct fail *fail)
 	if (!ret)
 		return fail_set(fail, -EIO,
 				"pre-copy alone got it across: the guest is not busy enough");
-	ret = history_read(demo, fail);
-	if (ret < 0)
-		return ret;
-	say("  a second brings %.0f MiB across and leaves %.0f MiB dirty: "
-	    "it runs on at the source\n", (double)demo->link_rate / MIB,
-	    (double)demo->dirty_rate / MIB);
+	if (interrupted)
+		return -EINTR;
+	if (!demo->rounds)
+		return fail_set(fail, -EIO, "pre-copy alone made no round");
+	say("  each of %u rounds found at least %.0f of the working set's %d MiB "
+	    "dirty again:\n  pre-copy alone never ends; the guest runs on at the "
+	    "source\n", demo->rounds, demo->redirtied, WORKING_SET_MIB);
 	return guest_run_on(&demo->pair->hosts->source, GUEST, 40000, fail);
 }
 
@@ -272,18 +295,18 @@ static int run_on(struct demo *demo, struct fail *fail)
 
 static void table(const struct demo *demo)
 {
-	say("\n  %-28s %16s %16s\n", "", "before (source)", "after (dest)");
-	say("  %-28s %16" PRIu64 " %16" PRIu64 "\n", "pages written, in all",
+	say("\n  %-42s %16s %16s\n", "", "before (source)", "after (dest)");
+	say("  %-42s %16" PRIu64 " %16" PRIu64 "\n", "pages written, in all",
 	    demo->before.ticks, demo->after.ticks);
-	say("  %-28s %16" PRIu64 " %16" PRIu64 "\n", "found wrong while running",
+	say("  %-42s %16" PRIu64 " %16" PRIu64 "\n", "found wrong while running",
 	    demo->before.bad, demo->after.bad);
-	say("  %-28s %16s %16" PRIu64 "\n", "pages walked", "-",
+	say("  %-42s %16s %16" PRIu64 "\n", "pages walked (all but the guest's tables)", "-",
 	    demo->after.walked);
-	say("  %-28s %16s %16" PRIu64 "\n", "of these wrong", "-",
+	say("  %-42s %16s %16" PRIu64 "\n", "of these wrong", "-",
 	    demo->after.walk_bad);
-	say("  %-28s %16s %16d\n", "owners at the worst moment", "-",
+	say("  %-42s %16s %16d\n", "owners at the worst moment", "-",
 	    demo->owners);
-	say("  %-28s %16s %16s\n\n", "still at the source", "yes",
+	say("  %-42s %16s %16s\n\n", "still at the source", "yes",
 	    guest_exists(&demo->pair->hosts->source, GUEST) ? "yes" : "no");
 }
 
@@ -309,29 +332,30 @@ static int verdict(const struct demo *demo, struct fail *fail)
 
 static int demo_run(struct demo *demo, struct fail *fail)
 {
-	int ret = prepare(demo, fail);
+	static int (*const acts[])(struct demo *, struct fail *) = {
+		prepare, precopy_alone, with_postcopy, run_on,
+	};
+	size_t i;
 
-	if (!ret)
-		ret = precopy_alone(demo, fail);
-	if (!ret)
-		ret = with_postcopy(demo, fail);
-	if (!ret)
-		ret = run_on(demo, fail);
-	if (!ret)
-		table(demo);
-	if (!ret)
-		ret = verdict(demo, fail);
-	return ret;
+	for (i = 0; i < sizeof(acts) / sizeof(*acts); i++) {
+		int ret = acts[i](demo, fail);
+
+		if (ret || interrupted)
+			return ret ?: -EINTR;
+	}
+	table(demo);
+	return verdict(demo, fail);
 }
 
-static void interrupted(int sig)
+static void interrupt(int sig)
 {
 	(void)sig;
+	interrupted = true;
 }
 
 int main(void)
 {
-	struct sigaction action = { .sa_handler = interrupted };
+	struct sigaction action = { .sa_handler = interrupt };
 	struct demo demo = { .pair = NULL };
 	struct fail fail = { 0 };
 	int ret;
@@ -344,7 +368,7 @@ int main(void)
 	pair_destroy(demo.pair);
 	descendants_kill();
 	if (ret < 0)
-		printf("demo: FAILED %s\n",
+		printf("demo: FAILED %s\n", interrupted ? "interrupted" :
 		       fail.text[0] ? fail.text : strerror(-ret));
 	return ret < 0;
 }
