@@ -207,21 +207,38 @@ TEST_F(running, worker_goes_on_without_its_agent)
 	EXPECT_TRUE(guest_runs(&self->agent));
 }
 
-TEST_F(running, interrupt_aborts_and_says_so)
-{
-	char text[2048], path[512];
-	int ends[2];
-	ssize_t got;
-	size_t used = 0;
+struct command {
+	char text[2048];	/* what it says */
+	int out;
 	pid_t pid;
+};
 
-	/* Another guest's command: this one's has no terminal to interrupt. */
+static void command_read(struct command *command, const char *until)
+{
+	size_t used = strlen(command->text);
+	ssize_t got;
+
+	do {
+		got = sys_retry(read(command->out, command->text + used,
+				     sizeof(command->text) - 1 - used));
+		used += got > 0 ? (size_t)got : 0;
+		command->text[used] = '\0';
+	} while (got > 0 && !(until && strstr(command->text, until)));
+}
+
+/* The fixture's own migration ends; the command follows another. */
+static void command_start(FIXTURE_DATA(running) *self, struct command *command)
+{
+	char path[512];
+	int ends[2];
+
+	command->text[0] = '\0';
 	ASSERT_EQ(0, kill(self->worker, SIGKILL));
 	json_object_put(await(self->fd, "result"));
 	ASSERT_EQ(0, pipe2(ends, O_CLOEXEC));
 	build_path(path, sizeof(path), "straddle");
-	pid = fork();
-	if (!pid) {
+	command->pid = fork();
+	if (!command->pid) {
 		dup2(ends[1], STDOUT_FILENO);
 		dup2(ends[1], STDERR_FILENO);
 		execl(path, "straddle", "--agent", self->agent.socket, "migrate", "moving",
@@ -229,22 +246,47 @@ TEST_F(running, interrupt_aborts_and_says_so)
 		_exit(127);
 	}
 	close(ends[1]);
-	do {
-		got = sys_retry(read(ends[0], text + used, sizeof(text) - 1 - used));
-		used += got > 0 ? (size_t)got : 0;
-		text[used] = '\0';
-	} while (got > 0 && !strstr(text, "has started"));
-	ASSERT_EQ(0, kill(pid, SIGINT));
-	while ((got = sys_retry(read(ends[0], text + used, sizeof(text) - 1 - used))) > 0)
-		used += (size_t)got;
-	text[used] = '\0';
-	close(ends[0]);
-	EXPECT_EQ(1, process_wait(pid, 20000));
-	EXPECT_TRUE(strstr(text, "interrupted: asking to abort"));
-	EXPECT_TRUE(strstr(text, "guest 'moving' was not migrated")) {
-		TH_LOG("it said: %s", text);
+	command->out = ends[0];
+	command_read(command, "has started");
+}
+
+static void command_end(struct command *command)
+{
+	command_read(command, NULL);
+	close(command->out);
+	EXPECT_EQ(1, process_wait(command->pid, 20000));
+	EXPECT_TRUE(strstr(command->text, "guest 'moving' was not migrated")) {
+		TH_LOG("it said: %s", command->text);
 	}
+}
+
+TEST_F(running, interrupt_aborts_and_says_so)
+{
+	struct command command;
+
+	command_start(self, &command);
+	ASSERT_EQ(0, kill(command.pid, SIGINT));
+	command_end(&command);
+	EXPECT_TRUE(strstr(command.text, "interrupted: asking to abort"));
+	EXPECT_TRUE(strstr(command.text, "the guest stays here"));
 	EXPECT_TRUE(guest_runs(&self->agent));
+}
+
+TEST_F(running, guest_that_died_is_not_said_to_stay)
+{
+	struct command command;
+	int fd = sys_retry(accept4(self->silent, NULL, NULL, SOCK_CLOEXEC));
+
+	ASSERT_LE(0, fd);	/* the fixture's migration */
+	close(fd);
+	command_start(self, &command);
+	ASSERT_EQ(0, sys_wait_fd(self->silent, POLLIN, 20000));
+	vmm_kill(&self->vmm);
+	command_end(&command);
+	EXPECT_TRUE(strstr(command.text, "no guest 'moving' runs here any more")) {
+		TH_LOG("it said: %s", command.text);
+	}
+	EXPECT_NULL(strstr(command.text, "stays here"));
 }
 
 TEST_HARNESS_MAIN

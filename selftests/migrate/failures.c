@@ -314,7 +314,12 @@ static void arrives(FIXTURE_DATA(failure) *self)
 
 TEST_F_TIMEOUT(past_go, abort_comes_too_late, 60)
 {
-	tell(&self->base, "abort");
+	struct fail fail = { 0 };
+
+	EXPECT_EQ(-EALREADY, agent_ask(self->base.source, NULL, &fail,
+				       "{\"do\":\"abort\",\"guest\":\"db\"}"));
+	EXPECT_NE(NULL, strstr(fail.text, "cannot be aborted any more"));
+	EXPECT_NE(NULL, strstr(fail.text, self->base.dest->address));
 	arrives(&self->base);
 }
 
