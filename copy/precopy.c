@@ -9,21 +9,12 @@ struct scan {
 	struct region *region;
 };
 
-static void run_pages_of(const struct region *region, struct range range,
-			 uint64_t *first, uint64_t *end)
-{
-	uint64_t last = range.start + range.len - 1 - region->address;
-
-	*first = (range.start - region->address) >> region->page_shift;
-	*end = (last >> region->page_shift) + 1;
-}
-
 static int mark_populated(struct range range, void *arg)
 {
 	struct scan *scan = arg;
 	uint64_t first, end;
 
-	run_pages_of(scan->region, range, &first, &end);
+	range_pages(scan->region, range, &first, &end);
 	bitmap_set_range(&scan->source->regions[scan->region->id].dirty, first,
 			 end - first);
 	return 0;
@@ -36,7 +27,7 @@ static int mark_written(struct range range, void *arg)
 	struct source_region *state = &scan->source->regions[scan->region->id];
 	uint64_t page, end;
 
-	run_pages_of(scan->region, range, &page, &end);
+	range_pages(scan->region, range, &page, &end);
 	for (; page < end; page++) {
 		bitmap_set(&state->dirty, page);
 		if (bitmap_set(&state->sent, page))

@@ -92,4 +92,14 @@ static inline struct range page_range(const struct region *region,
 			       count << region->page_shift };
 }
 
+/* The pages that a range of the guest's addresses touches: [first, end). */
+static inline void range_pages(const struct region *region, struct range range,
+			       uint64_t *first, uint64_t *end)
+{
+	uint64_t start = range.start - region->address;
+
+	*first = start >> region->page_shift;
+	*end = ((start + range.len - 1) >> region->page_shift) + 1;
+}
+
 #endif

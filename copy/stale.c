@@ -15,9 +15,9 @@ static int stale_in(struct range range, void *arg)
 	struct stale_scan *scan = arg;
 	struct region *region = scan->region;
 	struct pages *pages = &scan->dest->pages[region->id];
-	uint64_t page = (range.start - region->address) >> region->page_shift;
-	uint64_t end = page + (range.len >> region->page_shift);
+	uint64_t page, end;
 
+	range_pages(region, range, &page, &end);
 	while (page < end) {
 		uint64_t first = pages_next(pages, page, end, PAGE_STATE,
 					    PAGE_PRESENT, false);

@@ -71,15 +71,14 @@ static int walk_data(struct step *step, uint64_t end)
 static int walk_populated(struct range range, void *arg)
 {
 	struct step *step = arg;
-	const struct region *region = step->region;
-	uint64_t start = range.start - region->address;
-	uint64_t last = start + range.len - 1;
+	uint64_t first, end;
 	int ret = 0;
 
-	if (start >> region->page_shift > step->page)
-		ret = walk_hole(step, start >> region->page_shift);
+	range_pages(step->region, range, &first, &end);
+	if (first > step->page)
+		ret = walk_hole(step, first);
 	if (!ret)
-		ret = walk_data(step, (last >> region->page_shift) + 1);
+		ret = walk_data(step, end);
 	return ret;
 }
 
