@@ -69,7 +69,7 @@ static int memory_last(struct migration *m, enum finish_by how)
 	else if (!m->generation)
 		ret = source_populated(m->source);
 	if (!ret && how == FINISH_BY_COPY)
-		ret = round_last(m);
+		ret = round_run(m);
 	if (!ret)
 		source_hold(m->source);
 	return ret;

@@ -91,7 +91,7 @@ bool state_complete(const struct migration *m);
 /* rounds.c: pre-copy, and the decision how to finish */
 enum finish_by { FINISH_BY_COPY, FINISH_BY_POSTCOPY };
 int rounds_run(struct migration *m, enum finish_by *how);
-int round_last(struct migration *m);
+int round_run(struct migration *m);
 
 
 /* answer.c: the five answers, and asking until one comes */

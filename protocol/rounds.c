@@ -102,8 +102,13 @@ static int barrier_wait(struct migration *m)
 	return 0;
 }
 
-/* Send what is dirty; every page of it is across when this returns. */
-static int round_run(struct migration *m)
+/**
+ * round_run() - send what is dirty; all of it is across when this returns
+ * @m: performing; no round runs
+ *
+ * Return: 0 or -errno with @m->fail.
+ */
+int round_run(struct migration *m)
 {
 	int ret;
 
@@ -222,15 +227,4 @@ int rounds_run(struct migration *m, enum finish_by *how)
 			ret = round_scan(m);
 	} while (!ret && !decide(m, how));
 	return ret;
-}
-
-/**
- * round_last() - the guest stands still: send all that is dirty
- * @m: stopped and scanned
- *
- * Return: 0 or -errno with @m->fail.
- */
-int round_last(struct migration *m)
-{
-	return round_run(m);
 }
