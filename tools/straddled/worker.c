@@ -71,10 +71,10 @@ static int migration_of(struct json_object *job, struct worker_port *port,
 	const char *id = json_text(job, "id");
 	struct json_object *options;
 
+	migration_init(m, side && !strcmp(side, "source") ? SIDE_SOURCE
+							  : SIDE_DEST);
 	if (!side || !id || migration_id_from_text(id, m->id) < 0)
 		return -EPROTO;
-	migration_init(m, strcmp(side, "source") ? SIDE_DEST : SIDE_SOURCE);
-	migration_id_from_text(id, m->id);
 	snprintf(port->id, sizeof(port->id), "%s", id);
 	port->side = m->side;
 	m->driver = &vmm_driver;
