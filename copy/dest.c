@@ -328,12 +328,7 @@ int dest_keep(struct dest *dest, struct region *region, uint64_t first,
 	return 0;
 }
 
-/**
- * dest_switch() - faults are served and post-copy frames taken from here on
- * @dest: every page was named in dest_keep()
- * @generation: of post-copy frames
- */
-void dest_switch(struct dest *dest, uint32_t generation)
+static void frames_take(struct dest *dest, uint32_t generation)
 {
 	pthread_mutex_lock(&dest->lock);
 	dest->generation = generation;
@@ -341,6 +336,58 @@ void dest_switch(struct dest *dest, uint32_t generation)
 	__atomic_store_n(&dest->switched, true, __ATOMIC_RELEASE);
 	pthread_cond_broadcast(&dest->changed);
 	pthread_mutex_unlock(&dest->lock);
+}
+
+/**
+ * dest_serve() - answer the faults of those who load devices, of nobody else
+ * @dest: every page was named in dest_keep()
+ * @generation: of post-copy frames, which are taken from here on
+ * @loads: which threads these are; called by any fault thread
+ * @arg: for @loads
+ *
+ * Whoever else touches a page waits until dest_switch().
+ */
+void dest_serve(struct dest *dest, uint32_t generation, dest_thread_fn *loads,
+		void *arg)
+{
+	dest->loads = loads;
+	dest->loads_arg = arg;
+	frames_take(dest, generation);
+}
+
+/* Faults that were read and not answered come again. */
+static int withheld_wake(struct dest *dest)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < dest->map->count && !ret; i++) {
+		struct region *region = &dest->map->regions[i];
+
+		ret = uffd_wake(dest->uffd,
+				page_range(region, 0, region->pages));
+	}
+	return ret;
+}
+
+/**
+ * dest_switch() - faults are served and post-copy frames taken from here on
+ * @dest: every page was named in dest_keep()
+ * @generation: of post-copy frames
+ *
+ * Pairs with fault_withheld(): a fault that was read before @owned was set
+ * waits in the kernel, where the wake finds it.
+ *
+ * Return: 0 or -errno: somebody may wait whom nobody answers.
+ */
+int dest_switch(struct dest *dest, uint32_t generation)
+{
+	__atomic_store_n(&dest->owned, true, __ATOMIC_SEQ_CST);
+	if (!dest->loads) {
+		frames_take(dest, generation);
+		return 0;
+	}
+	return withheld_wake(dest);
 }
 
 static void *settle_main(void *arg)

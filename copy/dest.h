@@ -7,6 +7,7 @@
  *                          also answer the guest's faults
  *   dest_barrier_passed()  pre-copy: all push lanes are through a round
  *   dest_keep()            which pre-copied pages are good
+ *   dest_serve()           while devices are loaded: only some threads' faults
  *   dest_switch()          from here on a missing page is asked for
  *   dest_stale()           what must not be mapped when the guest starts
  *   dest_settle()          map and count what was kept
@@ -37,6 +38,9 @@
 
 struct dest;
 
+/* May this thread of the guest's process have pages before the switch? */
+typedef bool dest_thread_fn(void *arg, uint32_t thread);
+
 struct dest_lane {
 	struct dest *dest;
 	struct lane *lane;
@@ -65,7 +69,13 @@ struct dest {
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool switched;			/* @lock, and atomic to read */
+	bool switched;			/* @lock, and atomic to read: frames of
+					 * post-copy are taken, faults read */
+	bool owned;			/* atomic; every thread's faults are
+					 * answered */
+	dest_thread_fn *loads;		/* set before @switched: until @owned
+					 * only these threads' are */
+	void *loads_arg;
 	uint32_t generation;		/* @lock; of post-copy frames */
 	bool stopping;			/* @lock, and atomic to read */
 	int error;			/* @lock; the first */
@@ -92,7 +102,9 @@ void dest_fail(struct dest *dest, int error);
 uint32_t dest_barrier_passed(const struct dest *dest);
 int dest_keep(struct dest *dest, struct region *region, uint64_t first,
 	      uint64_t count, const uint64_t *keep);
-void dest_switch(struct dest *dest, uint32_t generation);
+void dest_serve(struct dest *dest, uint32_t generation, dest_thread_fn *loads,
+		void *arg);
+int dest_switch(struct dest *dest, uint32_t generation);
 int dest_stale(struct dest *dest, int pagemap, uffd_run_fn *run, void *arg);
 int dest_settle(struct dest *dest);
 bool dest_complete(const struct dest *dest);

@@ -98,6 +98,13 @@ static int fault_present(struct fault_thread *self, struct region *region,
 	return ret == -ENOENT ? region->kind->place_zero(region, page) : ret;
 }
 
+/* Before the guest is owned here, vCPUs have nothing to do in its memory. */
+static bool fault_withheld(struct dest *dest, const struct uffd_event *event)
+{
+	return !__atomic_load_n(&dest->owned, __ATOMIC_SEQ_CST) &&
+	       !dest->loads(dest->loads_arg, event->thread);
+}
+
 static int fault_one(struct fault_thread *self, const struct uffd_event *event)
 {
 	struct dest *dest = self->dest;
@@ -108,6 +115,8 @@ static int fault_one(struct fault_thread *self, const struct uffd_event *event)
 
 	if (!region)
 		return -EFAULT;
+	if (fault_withheld(dest, event))
+		return 0;	/* comes again at the switch */
 	stat_add(&dest->stats.faults, 1);
 	before = page_want(&dest->pages[region->id], page);
 	switch (before & PAGE_STATE) {

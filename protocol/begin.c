@@ -102,11 +102,13 @@ static int row_begin(struct migration *m)
  */
 int begin_source(struct migration *m)
 {
-	int ret = m->driver->open(&m->host, m->options.guest, &m->guest,
-				  &m->fail);
+	int ret = guest_find(m->drivers, &m->host, m->options.guest,
+			     &m->driver, &m->guest, &m->fail);
 
 	if (!ret)
 		ret = m->driver->describe(m->guest, &m->description, &m->fail);
+	if (!ret)
+		ret = m->driver->map(m->guest, &m->description, &m->fail);
 	if (!ret)
 		ret = check_guest(m);
 	if (!ret)

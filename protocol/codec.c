@@ -30,12 +30,13 @@ struct field_rule {
 };
 
 static const struct field_rule field_table[] = {
-	{ &straddle__region__descriptor, "name", 1, 31, false },
+	{ &straddle__region__descriptor, "name", 1, GUEST_REGION_NAME_MAX - 1, false },
 	{ &straddle__prepare__descriptor, "guest", 1, GUEST_NAME_MAX - 1, false },
 	{ &straddle__prepare__descriptor, "dest_name", 1, GUEST_NAME_MAX - 1, false },
 	{ &straddle__prepare__descriptor, "uuid", 1, GUEST_UUID_SIZE - 1, false },
 	{ &straddle__prepare__descriptor, "live", 1, GUEST_DEFINITION_MAX, true },
 	{ &straddle__prepare__descriptor, "regions", 0, GUEST_REGIONS_MAX, false },
+	{ &straddle__prepare__descriptor, "hypervisor", 1, GUEST_NAME_MAX - 1, false },
 	{ &straddle__prepare__descriptor, "cookie", 0, COOKIE_MAX, false },
 	{ &straddle__prepared__descriptor, "token", 32, 32, false },
 	{ &straddle__prepared__descriptor, "cookie", 0, COOKIE_MAX, false },

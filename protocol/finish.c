@@ -207,11 +207,20 @@ static void define_end(struct migration *m, bool keep)
 		m->driver->define_end(&m->host, m->dest_name, keep, &ignored);
 }
 
+static bool thread_loads(void *arg, uint32_t thread)
+{
+	struct migration *m = arg;
+
+	return m->driver->loads(m->guest, thread);
+}
+
 /* All that can still be taken back. */
 static int make_ready(struct migration *m)
 {
 	int ret = memory_zap_stale(m);
 
+	if (!ret && m->driver->loads)
+		dest_serve(m->dest, m->generation, thread_loads, m);
 	if (!ret)
 		ret = load(m);
 	if (!ret)
@@ -281,9 +290,10 @@ int finish_dest(struct migration *m)
 		ret = owner_move(m, STATE_GO);
 	if (ret < 0)
 		return ret;
-	/* No fault is answered earlier: who starts it before GO gets stuck. */
-	dest_switch(m->dest, m->generation);
-	ret = start(m);
+	/* No vCPU's is answered earlier: who starts it before GO gets stuck. */
+	ret = dest_switch(m->dest, m->generation);
+	if (!ret)
+		ret = start(m);
 	define_end(m, true);
 	return ret;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* guest.c - what a guest driver answered, and who frees it. */
+/* guest.c - whose guest one is, and what its driver answered. */
 #include "protocol/guest.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /**
@@ -17,4 +19,52 @@ void guest_description_fini(struct guest_description *description)
 	free(description->live);
 	free(description->persistent);
 	*description = (struct guest_description){ 0 };
+}
+
+/**
+ * guest_find() - open a guest, whoever runs it
+ * @drivers: to ask, one after the other; ends with NULL
+ * @host: where guests are
+ * @name: of the guest
+ * @driver: receives its driver
+ * @guest: receives the guest, to be closed by its driver
+ * @fail: says why not
+ *
+ * Return: 0; -ENOENT: nobody knows it; or the -errno of the driver that does.
+ */
+int guest_find(const struct guest_driver *const *drivers,
+	       const struct guest_host *host, const char *name,
+	       const struct guest_driver **driver, struct guest **guest,
+	       struct fail *fail)
+{
+	struct fail first = { 0 };
+
+	for (; *drivers; drivers++) {
+		struct fail why = { 0 };
+		int ret = (*drivers)->open(host, name, guest, &why);
+
+		if (!ret) {
+			*driver = *drivers;
+			return 0;
+		}
+		if (ret != -ENOENT)
+			return fail_set(fail, ret, "%s", why.text);
+		fail_set(&first, ret, "%s", why.text);
+	}
+	return fail_set(fail, -ENOENT, "%s", first.text);
+}
+
+/**
+ * guest_driver_named() - the driver that calls itself so
+ * @drivers: that there are; ends with NULL
+ * @name: "vmm"
+ *
+ * Return: it, or NULL: this version has none of that name.
+ */
+const struct guest_driver *guest_driver_named(
+	const struct guest_driver *const *drivers, const char *name)
+{
+	while (*drivers && strcmp((*drivers)->name, name))
+		drivers++;
+	return *drivers;
 }

@@ -16,6 +16,7 @@
 #include "fail.h"
 
 #define GUEST_REGIONS_MAX	64
+#define GUEST_REGION_NAME_MAX	128	/* bytes, NUL included */
 #define GUEST_NAME_MAX		64	/* bytes, NUL included */
 #define GUEST_UUID_SIZE		37	/* text, NUL included */
 #define GUEST_DEFINITION_MAX	(1u << 20)	/* bytes of one definition */
@@ -23,7 +24,7 @@
 
 /* A piece of guest memory, as it lies in the guest's process. */
 struct guest_region {
-	char name[32];		/* the hypervisor's word for it */
+	char name[GUEST_REGION_NAME_MAX]; /* the hypervisor's word for it */
 	uint64_t address;	/* in the guest's process, page aligned */
 	uint64_t size;		/* bytes, whole pages */
 	uint32_t page_size;	/* 4096, or the huge page's */
@@ -43,11 +44,12 @@ struct guest_description {
 	char uuid[GUEST_UUID_SIZE];
 	pid_t pid;
 	unsigned int vcpus;
+	uint64_t memory_bytes;	/* as its definition says */
 	bool running;		/* false: paused */
 	bool incoming;		/* created for a migration, never ran here */
 	char *live;		/* owned; text */
 	char *persistent;	/* owned; text, or NULL: transient */
-	unsigned int region_count;
+	unsigned int region_count;	/* filled by map() */
 	struct guest_region regions[GUEST_REGIONS_MAX];
 };
 
@@ -68,6 +70,9 @@ typedef int guest_each_fn(const char *name, void *arg);
 struct guest_incoming {
 	const char *live;	/* the definition to start from */
 	const char *name;	/* the guest's name here */
+	const struct guest_region *regions;	/* as they are at the source:
+						 * name, size, page_size */
+	unsigned int region_count;
 };
 
 struct guest_driver {
@@ -86,6 +91,9 @@ struct guest_driver {
 	int (*describe)(struct guest *guest,
 			struct guest_description *description,
 			struct fail *fail);
+	/* Where its memory lies: a description's regions. */
+	int (*map)(struct guest *guest, struct guest_description *description,
+		   struct fail *fail);
 	/*
 	 * Stop all vCPUs and drain device I/O; idempotent. A loaded one is
 	 * no longer incoming then: it is here, and paused.
@@ -94,8 +102,12 @@ struct guest_driver {
 	int (*resume)(struct guest *guest, struct fail *fail);
 	/* Device state of a paused guest into a new memfd. */
 	int (*save)(struct guest *guest, int *state_fd, struct fail *fail);
-	/* Touches no guest memory: nobody answers its faults before GO. */
 	int (*load)(struct guest *guest, int state_fd, struct fail *fail);
+	/*
+	 * May this thread touch guest memory while load() runs? No vCPU may:
+	 * their faults are answered from GO on. NULL: no thread does.
+	 */
+	bool (*loads)(struct guest *guest, uint32_t thread);
 
 	/* Check that @incoming could be made here: every obstacle at once. */
 	int (*check)(const struct guest_host *host,
@@ -130,5 +142,15 @@ struct guest_driver {
 };
 
 extern const struct guest_driver vmm_driver;	/* tools/guests/vmm.c */
+extern const struct guest_driver libvirt_driver; /* tools/guests/libvirt.c */
+extern const struct guest_driver *const guest_drivers[]; /* ends with NULL;
+						 * tools/guests/drivers.c */
+
+int guest_find(const struct guest_driver *const *drivers,
+	       const struct guest_host *host, const char *name,
+	       const struct guest_driver **driver, struct guest **guest,
+	       struct fail *fail);
+const struct guest_driver *guest_driver_named(
+	const struct guest_driver *const *drivers, const char *name);
 
 #endif

@@ -41,8 +41,12 @@ static int compare_with_begin(struct migration *m)
 	unsigned int i;
 	int ret = m->driver->describe(m->guest, &now, &m->fail);
 
-	if (ret < 0)
+	if (!ret)
+		ret = m->driver->map(m->guest, &now, &m->fail);
+	if (ret < 0) {
+		guest_description_fini(&now);
 		return ret;
+	}
 	if (strcmp(now.live, m->description.live) ||
 	    now.region_count != m->description.region_count)
 		ret = -EBUSY;

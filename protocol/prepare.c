@@ -67,6 +67,7 @@ static int prepare_send(struct migration *m)
 
 	describe_regions(m, regions, list);
 	prepare.guest = guest->name;
+	prepare.hypervisor = (char *)m->driver->name;
 	prepare.dest_name = m->options.dest_name[0] ? m->options.dest_name
 						    : guest->name;
 	prepare.uuid = guest->uuid;
@@ -206,6 +207,12 @@ static int prepare_take(struct migration *m, const Straddle__Prepare *said)
 	    said->epoch >= INT64_MAX || !said->n_regions || said->n_regions > GUEST_REGIONS_MAX)
 		return fail_set(&m->fail, -EPROTO,
 				"the source's Prepare is out of bounds");
+	m->driver = guest_driver_named(m->drivers, said->hypervisor
+						   ? said->hypervisor : "vmm");
+	if (!m->driver)
+		return fail_set(&m->fail, -EOPNOTSUPP,
+				"guest '%.63s' is one of %.32s, which the agent of this host does not know; is it of an older version?",
+				said->guest, said->hypervisor);
 	snprintf(m->dest_name, sizeof(m->dest_name), "%s", said->dest_name);
 	snprintf(m->description.name, sizeof(m->description.name), "%s",
 		 said->dest_name);
@@ -249,19 +256,44 @@ static int row_begin(struct migration *m)
 }
 
 
-static int guest_create(struct migration *m)
+/* What the source has; where it will lie here is not known yet. */
+static void regions_take(const Straddle__Prepare *said,
+			 struct guest_region *regions)
 {
+	size_t i;
+
+	for (i = 0; i < said->n_regions; i++) {
+		regions[i] = (struct guest_region){
+			.size = said->regions[i]->size,
+			.page_size = said->regions[i]->page_size,
+			.fd = -1,
+		};
+		snprintf(regions[i].name, sizeof(regions[i].name), "%s",
+			 said->regions[i]->name);
+	}
+}
+
+static int guest_create(struct migration *m, const Straddle__Prepare *said)
+{
+	struct guest_region regions[GUEST_REGIONS_MAX];
 	struct guest_incoming incoming = {
 		.live = m->prepare_live,
 		.name = m->dest_name,
+		.regions = regions,
+		.region_count = (unsigned int)said->n_regions,
 	};
-	int ret = m->driver->check(&m->host, &incoming, &m->fail);
+	int ret;
+
+	regions_take(said, regions);
+	ret = m->driver->check(&m->host, &incoming, &m->fail);
 
 	if (!ret)
 		ret = m->driver->create_incoming(&m->host, &incoming,
 						 &m->guest, &m->fail);
 	if (!ret)
 		ret = m->driver->describe(m->guest, &m->description, &m->fail);
+	if (!ret)
+		ret = m->driver->map(m->guest, &m->description, &m->fail);
 	return ret;
 }
 
@@ -345,7 +377,7 @@ static int prepare_guest(struct migration *m, const Straddle__Prepare *said)
 	if (!ret)
 		ret = row_begin(m);
 	if (!ret)
-		ret = guest_create(m);
+		ret = guest_create(m, said);
 	if (!ret)
 		ret = regions_compare(m, said);
 	if (!ret)

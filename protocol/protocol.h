@@ -125,7 +125,7 @@ struct migration {
 	enum side side;
 	uint8_t id[MIGRATION_ID_SIZE];
 	struct migration_options options;	/* source */
-	const struct guest_driver *driver;
+	const struct guest_driver *const *drivers;	/* ends with NULL */
 	struct guest_host host;
 	struct credentials *credentials;	/* borrowed */
 	const char *run_dir;		/* page states; on tmpfs */
@@ -138,6 +138,7 @@ struct migration {
 	struct fail fail;		/* the first reason */
 	enum phase phase;
 	enum owner_state state;
+	const struct guest_driver *driver;	/* the guest's */
 	struct guest *guest;
 	struct guest_description description;
 	bool guest_ended;		/* its process here is gone */

@@ -99,6 +99,9 @@ TEST_F(driver, description_is_of_the_process)
 	struct stat st;
 
 	ASSERT_EQ(0, vmm_driver.describe(self->guest, &got, &self->fail));
+	EXPECT_EQ(0, got.region_count);
+	EXPECT_EQ(memory.len, got.memory_bytes);
+	ASSERT_EQ(0, vmm_driver.map(self->guest, &got, &self->fail));
 	EXPECT_STREQ("one", got.name);
 	EXPECT_EQ(36, strlen(got.uuid));
 	EXPECT_EQ(self->vmm.pid, got.pid);

@@ -205,6 +205,21 @@ static int describe_regions(struct guest *guest, struct json_object *answer,
 	return ret;
 }
 
+/* What it is made of is described later; how much it is says each region. */
+static uint64_t regions_size(struct json_object *answer)
+{
+	struct json_object *list = NULL;
+	uint64_t bytes = 0;
+	size_t i, count;
+
+	json_object_object_get_ex(answer, "regions", &list);
+	count = json_object_is_type(list, json_type_array) ?
+		json_object_array_length(list) : 0;
+	for (i = 0; i < count; i++)
+		bytes += vmm_number(json_object_array_get_idx(list, i), "size");
+	return bytes;
+}
+
 static int copy_text(char **to, const char *from)
 {
 	*to = from ? strdup(from) : NULL;
@@ -234,7 +249,8 @@ static int fill_description(struct guest *guest, struct json_object *answer,
 	if (copy_text(&to->live, live) ||
 	    copy_text(&to->persistent, persistent))
 		return fail_set(fail, -ENOMEM, "no memory");
-	return describe_regions(guest, answer, to, fail);
+	to->memory_bytes = regions_size(answer);
+	return 0;
 }
 
 static int vmm_describe(struct guest *guest,
@@ -255,6 +271,19 @@ static int vmm_describe(struct guest *guest,
 	}
 	*description = got;
 	return 0;
+}
+
+static int vmm_map(struct guest *guest, struct guest_description *description,
+		   struct fail *fail)
+{
+	struct json_object *answer;
+	int ret = ask(guest, "describe", &answer, NULL, fail);
+
+	if (ret)
+		return ret;
+	ret = describe_regions(guest, answer, description, fail);
+	json_object_put(answer);
+	return ret;
 }
 
 static int vmm_pause(struct guest *guest, struct fail *fail)
@@ -368,6 +397,7 @@ const struct guest_driver vmm_driver = {
 	.alive = vmm_alive,
 	.pidfd = vmm_pidfd,
 	.describe = vmm_describe,
+	.map = vmm_map,
 	.pause = vmm_pause,
 	.resume = vmm_resume,
 	.save = vmm_save,

@@ -114,7 +114,7 @@ int agent_main(const struct agent_options *options)
 		.options = options,
 		.host = { .run_dir = options->run_dir,
 			  .definitions_dir = options->definitions },
-		.driver = &vmm_driver,
+		.drivers = guest_drivers,
 		.broker_fd = -1, .state_lock = -1, .control_lock = -1,
 	};
 	struct fail fail = { 0 };

@@ -24,7 +24,7 @@ struct agent {
 	const struct agent_options *options;
 	struct security_choice choice;
 	struct guest_host host;
-	const struct guest_driver *driver;
+	const struct guest_driver *const *drivers;
 	sd_event *event;
 	struct journal *journal;
 	struct control *control;

@@ -22,17 +22,12 @@ static const char *state_of(const struct guest_description *description)
 static void description_put(struct json_object *object,
 			    const struct guest_description *description)
 {
-	uint64_t memory = 0;
-	unsigned int i;
-
-	for (i = 0; i < description->region_count; i++)
-		memory += description->regions[i].size;
 	json_object_object_add(object, "uuid", json_object_new_string(description->uuid));
 	json_object_object_add(object, "state",
 			       json_object_new_string(state_of(description)));
 	json_object_object_add(object, "pid", json_object_new_int(description->pid));
 	json_object_object_add(object, "vcpus", json_object_new_int((int)description->vcpus));
-	json_object_object_add(object, "memory_bytes", json_object_new_uint64(memory));
+	json_object_object_add(object, "memory_bytes", json_object_new_uint64(description->memory_bytes));
 	json_object_object_add(object, "persistent",
 			       json_object_new_boolean(description->persistent != NULL));
 }
@@ -41,17 +36,18 @@ static int guest_describe(struct agent *agent, const char *name, struct json_obj
 			  struct fail *fail)
 {
 	struct guest_description description = { .region_count = 0 };
+	const struct guest_driver *driver;
 	struct guest *guest;
-	int ret = agent->driver->open(&agent->host, name, &guest, fail);
+	int ret = guest_find(agent->drivers, &agent->host, name, &driver, &guest, fail);
 
 	if (ret)
 		return ret;
-	ret = agent->driver->describe(guest, &description, fail);
+	ret = driver->describe(guest, &description, fail);
 	if (!ret) {
 		description_put(object, &description);
 		guest_description_fini(&description);
 	}
-	agent->driver->close(guest);
+	driver->close(guest);
 	return ret;
 }
 
@@ -87,5 +83,10 @@ int guests_list(struct agent *agent, struct json_object *array, struct fail *fai
 {
 	struct listing listing = { .agent = agent, .array = array };
 
-	return agent->driver->list(&agent->host, guest_list, &listing, fail);
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; agent->drivers[i] && !ret; i++)
+		ret = agent->drivers[i]->list(&agent->host, guest_list, &listing, fail);
+	return ret;
 }

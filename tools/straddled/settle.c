@@ -35,23 +35,36 @@ static int row_move(struct agent *agent, const struct journal_row *row, enum own
 	return journal_move(agent->journal, row->id, row->side, to, NULL, fail);
 }
 
+/* The guest of a row. */
+struct found {
+	const struct guest_driver *driver;
+	struct guest *guest;
+	struct guest_description description;
+};
+
 /* The very guest of the row, not one that got its name since; or -ENOENT. */
 static int row_guest(struct agent *agent, const struct journal_row *row,
-		     struct guest **guest, struct guest_description *description,
-		     struct fail *fail)
+		     struct found *found, struct fail *fail)
 {
-	int ret = agent->driver->open(&agent->host, row->guest, guest, fail);
+	int ret = guest_find(agent->drivers, &agent->host, row->guest, &found->driver,
+			     &found->guest, fail);
 
 	if (ret)
 		return ret;
-	ret = agent->driver->describe(*guest, description, fail);
-	if (!ret && strcmp(description->uuid, row->uuid)) {
-		guest_description_fini(description);
+	ret = found->driver->describe(found->guest, &found->description, fail);
+	if (!ret && strcmp(found->description.uuid, row->uuid)) {
+		guest_description_fini(&found->description);
 		ret = -ENOENT;
 	}
 	if (ret)
-		agent->driver->close(*guest);
+		found->driver->close(found->guest);
 	return ret;
+}
+
+static void found_close(struct found *found)
+{
+	guest_description_fini(&found->description);
+	found->driver->close(found->guest);
 }
 
 /* Else the next migration of the guest could not track what it writes. */
@@ -81,13 +94,11 @@ static void guest_release(struct agent *agent, pid_t pid, int remote_fd)
 static int settle_running(struct agent *agent, const struct journal_row *row,
 			  int remote_fd, struct fail *fail)
 {
-	struct guest_description description = { .region_count = 0 };
-	struct guest *guest;
+	struct found found = { .driver = NULL };
 
-	if (remote_fd >= 0 && !row_guest(agent, row, &guest, &description, NULL)) {
-		guest_release(agent, description.pid, remote_fd);
-		guest_description_fini(&description);
-		agent->driver->close(guest);
+	if (remote_fd >= 0 && !row_guest(agent, row, &found, NULL)) {
+		guest_release(agent, found.description.pid, remote_fd);
+		found_close(&found);
 	}
 	return row_move(agent, row, STATE_RESUMED, fail);
 }
@@ -96,16 +107,15 @@ static int settle_running(struct agent *agent, const struct journal_row *row,
 static int settle_stopped(struct agent *agent, const struct journal_row *row,
 			  int remote_fd, struct fail *fail)
 {
-	struct guest_description description = { .region_count = 0 };
+	struct found found = { .driver = NULL };
 	struct fail why = { 0 };
-	struct guest *guest;
 	int ret = 0;
 
 	if (row->state != STATE_RESUMING)
 		ret = row_move(agent, row, STATE_RESUMING, fail);
 	if (ret)
 		return ret;
-	ret = row_guest(agent, row, &guest, &description, &why);
+	ret = row_guest(agent, row, &found, &why);
 	if (ret && ret != -ENOENT)
 		return fail_set(fail, ret, "%s", why.err ? why.text : strerror(-ret));
 	if (ret) {
@@ -113,11 +123,10 @@ static int settle_stopped(struct agent *agent, const struct journal_row *row,
 			    row->guest, row->id);
 		return row_move(agent, row, STATE_RESUMED, fail);
 	}
-	guest_release(agent, description.pid, remote_fd);
+	guest_release(agent, found.description.pid, remote_fd);
 	if (!row->paused)
-		ret = agent->driver->resume(guest, fail);
-	guest_description_fini(&description);
-	agent->driver->close(guest);
+		ret = found.driver->resume(found.guest, fail);
+	found_close(&found);
 	return ret ? ret : row_move(agent, row, STATE_RESUMED, fail);
 }
 
@@ -133,11 +142,15 @@ static void states_remove(struct agent *agent, const struct journal_row *row)
 /* What the worker replaced it has put back itself, unless it was killed. */
 static void definition_restore(struct agent *agent, const struct journal_row *row)
 {
-	struct fail why = { 0 };
+	size_t i;
 
-	if (agent->driver->define_end(&agent->host, row->guest, false, &why))
-		log_error("the definition that migration %s replaced is not restored: %s",
-			  row->id, why.text);
+	for (i = 0; agent->drivers[i]; i++) {
+		struct fail why = { 0 };
+
+		if (agent->drivers[i]->define_end(&agent->host, row->guest, false, &why))
+			log_error("the definition that migration %s replaced is not restored: %s",
+				  row->id, why.text);
+	}
 }
 
 /*
@@ -147,9 +160,8 @@ static void definition_restore(struct agent *agent, const struct journal_row *ro
 static int settle_incoming(struct agent *agent, const struct journal_row *row,
 			   int remote_fd, struct fail *fail)
 {
-	struct guest_description description = { .region_count = 0 };
+	struct found found = { .driver = NULL };
 	struct fail why = { 0 };
-	struct guest *guest;
 	int ret;
 
 	definition_restore(agent, row);
@@ -159,13 +171,12 @@ static int settle_incoming(struct agent *agent, const struct journal_row *row,
 	if (ret)
 		return ret;
 	states_remove(agent, row);
-	ret = row_guest(agent, row, &guest, &description, &why);
+	ret = row_guest(agent, row, &found, &why);
 	if (ret)
 		return ret == -ENOENT ? 0 : fail_set(fail, ret, "%s", why.text);
-	if (description.incoming && !description.running)
-		ret = agent->driver->destroy(guest, fail);
-	guest_description_fini(&description);
-	agent->driver->close(guest);
+	if (found.description.incoming && !found.description.running)
+		ret = found.driver->destroy(found.guest, fail);
+	found_close(&found);
 	return ret;
 }
 

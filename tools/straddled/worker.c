@@ -77,7 +77,7 @@ static int migration_of(struct json_object *job, struct worker_port *port,
 		return -EPROTO;
 	snprintf(port->id, sizeof(port->id), "%s", id);
 	port->side = m->side;
-	m->driver = &vmm_driver;
+	m->drivers = guest_drivers;
 	m->run_dir = json_text(job, "run_dir");
 	m->host.run_dir = m->run_dir;
 	m->host.definitions_dir = json_text(job, "definitions_dir");
