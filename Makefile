@@ -32,7 +32,7 @@ O	?= build$(suffix_cc)$(suffix_sanitize)
 # ---- flags -------------------------------------------------------------------
 
 PACKAGES := libprotobuf-c gnutls sqlite3 json-c libnl-3.0 libnl-route-3.0 \
-	    libxxhash libzstd libsystemd libseccomp libcap-ng \
+	    libxxhash libzstd libsystemd libseccomp libcap-ng libvirt libvirt-qemu libxml-2.0 \
 	    liburcu-memb liburcu-cds
 
 # Asked for at the first use, so that "make help" needs no library.

@@ -6,5 +6,6 @@
 
 const struct guest_driver *const guest_drivers[] = {
 	&vmm_driver,
+	&libvirt_driver,
 	NULL
 };

@@ -9,7 +9,8 @@ set -eu
 build="gcc libc6-dev linux-libc-dev make pkg-config protobuf-c-compiler
 	libprotobuf-c-dev libgnutls28-dev libsqlite3-dev libjson-c-dev
 	libnl-3-dev libnl-route-3-dev libxxhash-dev libzstd-dev libsystemd-dev
-	libseccomp-dev libcap-ng-dev liburcu-dev systemtap-sdt-dev"
+	libseccomp-dev libcap-ng-dev liburcu-dev systemtap-sdt-dev
+	libvirt-dev libxml2-dev"
 ci="clang libclang-rt-14-dev groff-base python3-docutils shellcheck"
 
 [ "${DEPS:-}" != skip ] || exit 0

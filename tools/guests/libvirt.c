@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* libvirt.c - the guest driver of libvirt's QEMU domains. */
+#include <libvirt/libvirt-qemu.h>
+#include <libvirt/libvirt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "sys.h"
+#include "tools/guests/libvirt_error.h"
+#include "tools/guests/libvirt_guest.h"
+#include "tools/guests/libvirt_xml.h"
+#include "tools/guests/qemu_save.h"
+#include "uffd/sys.h"
+
+#define KILL_MS		30000
+
+static int monitor_call(struct qemu_monitor *monitor, const char *command,
+			int fd, char **reply, struct fail *fail)
+{
+	struct guest *guest = (struct guest *)((char *)monitor -
+					offsetof(struct guest, monitor));
+	unsigned int fds = fd >= 0;
+	int ret;
+
+	ret = fds ? virDomainQemuMonitorCommandWithFiles(guest->domain, command,
+							 fds, &fd, NULL, NULL,
+							 reply, 0)
+		  : virDomainQemuMonitorCommand(guest->domain, command, reply, 0);
+	return ret < 0 ? libvirt_fail(fail, "cannot ask QEMU of guest '%s'",
+				      guest->name) : 0;
+}
+
+static const struct qemu_monitor_ops monitor_ops = { .call = monitor_call };
+
+/**
+ * libvirt_guest_new() - a connection, without a guest yet
+ * @fail: says why not
+ *
+ * Return: it, to be freed by libvirt_guest_close(), or NULL.
+ */
+struct guest *libvirt_guest_new(struct fail *fail)
+{
+	struct guest *guest = calloc(1, sizeof(*guest));
+
+	if (!guest) {
+		fail_set(fail, -ENOMEM, "no memory");
+		return NULL;
+	}
+	guest->pidfd = -1;
+	guest->monitor.ops = &monitor_ops;
+	guest->monitor.guest = guest->name;
+	if (libvirt_connect(&guest->connection, fail) < 0) {
+		free(guest);
+		return NULL;
+	}
+	return guest;
+}
+
+/**
+ * libvirt_guest_close() - let go of a guest, which stays as it is
+ * @guest: NULL is fine. One that was coming in and is not loaded ends
+ */
+void libvirt_guest_close(struct guest *guest)
+{
+	if (!guest)
+		return;
+	libvirt_incoming_end(guest->incoming);
+	if (guest->domain)
+		virDomainFree(guest->domain);
+	virConnectClose(guest->connection);
+	if (guest->pidfd >= 0)
+		close(guest->pidfd);
+	free(guest->blocks);
+	free(guest->machine);
+	free(guest);
+}
+
+static int process_find(struct guest *guest, struct fail *fail)
+{
+	char uuid[VIR_UUID_STRING_BUFLEN];
+
+	if (virDomainGetUUIDString(guest->domain, uuid) < 0)
+		return libvirt_fail(fail, "guest '%s'", guest->name);
+	guest->pid = libvirt_pid(guest->name, uuid);
+	if (guest->pid < 0)
+		return fail_set(fail, guest->pid,
+				"guest '%s' has no QEMU process on this host",
+				guest->name);
+	guest->pidfd = sys_pidfd_open(guest->pid);
+	if (guest->pidfd < 0)
+		return fail_set(fail, guest->pidfd,
+				"cannot watch process %d of guest '%s': %s",
+				(int)guest->pid, guest->name,
+				strerror(-guest->pidfd));
+	return 0;
+}
+
+/**
+ * libvirt_guest_find() - the running domain of a name
+ * @guest: connected; receives the domain and its process
+ * @name: of the domain, or its UUID
+ * @fail: says why not
+ *
+ * Return: 0; -ENOENT: no such domain, or it does not run; or -errno.
+ */
+int libvirt_guest_find(struct guest *guest, const char *name,
+		       struct fail *fail)
+{
+	virDomainPtr domain = virDomainLookupByName(guest->connection, name);
+
+	if (!domain)
+		domain = virDomainLookupByUUIDString(guest->connection, name);
+	if (!domain)
+		return fail_set(fail, -ENOENT,
+				"libvirt knows no domain '%s' on this host",
+				name);
+	guest->domain = domain;
+	snprintf(guest->name, sizeof(guest->name), "%s",
+		 virDomainGetName(domain));
+	if (virDomainIsActive(domain) != 1)
+		return fail_set(fail, -ENOENT,
+				"domain '%s' does not run: start it, or copy its definition with virsh dumpxml",
+				guest->name);
+	return process_find(guest, fail);
+}
+
+static int libvirt_open(const struct guest_host *host, const char *name,
+			struct guest **guest, struct fail *fail)
+{
+	struct fail why = { 0 };
+	struct guest *got = libvirt_guest_new(&why);
+	int ret = got ? 0 : why.err;
+
+	(void)host;
+	if (!ret)
+		ret = libvirt_guest_find(got, name, &why);
+	if (ret) {
+		libvirt_guest_close(got);
+		/* A host without libvirt has no domains. */
+		if (ret == -ECONNREFUSED)
+			ret = -ENOENT;
+		return fail_set(fail, ret, "%s", why.text);
+	}
+	*guest = got;
+	return 0;
+}
+
+static int libvirt_list(const struct guest_host *host, guest_each_fn *each,
+			void *arg, struct fail *fail)
+{
+	virConnectPtr connection;
+	virDomainPtr *domains;
+	int count, i, ret;
+
+	(void)host;
+	if (libvirt_connect(&connection, NULL) < 0)
+		return 0;	/* without libvirt there are no domains */
+	count = virConnectListAllDomains(connection, &domains,
+					 VIR_CONNECT_LIST_DOMAINS_ACTIVE);
+	ret = count < 0 ? libvirt_fail(fail, "cannot list domains") : 0;
+	for (i = 0; i < count; i++) {
+		if (!ret)
+			ret = each(virDomainGetName(domains[i]), arg);
+		virDomainFree(domains[i]);
+	}
+	if (count >= 0)
+		free(domains);
+	virConnectClose(connection);
+	return ret;
+}
+
+static bool libvirt_alive(struct guest *guest)
+{
+	return sys_wait_fd(guest->pidfd, POLLIN, 0) == -ETIMEDOUT;
+}
+
+static int libvirt_pidfd(struct guest *guest)
+{
+	return guest->pidfd;
+}
+
+static int definitions_get(struct guest *guest,
+			   struct guest_description *to, struct fail *fail)
+{
+	unsigned int flags = VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_MIGRATABLE;
+
+	to->live = virDomainGetXMLDesc(guest->domain, flags);
+	if (!to->live)
+		return libvirt_fail(fail, "cannot read the definition of guest '%s'",
+				    guest->name);
+	if (virDomainIsPersistent(guest->domain) != 1)
+		return 0;
+	to->persistent = virDomainGetXMLDesc(guest->domain, flags |
+					     VIR_DOMAIN_XML_INACTIVE);
+	return to->persistent ? 0 :
+	       libvirt_fail(fail, "cannot read the persistent definition of guest '%s'",
+			    guest->name);
+}
+
+static int state_get(struct guest *guest, struct guest_description *to,
+		     struct fail *fail)
+{
+	virDomainInfo info;
+	char uuid[VIR_UUID_STRING_BUFLEN];
+
+	if (virDomainGetInfo(guest->domain, &info) < 0 ||
+	    virDomainGetUUIDString(guest->domain, uuid) < 0)
+		return libvirt_fail(fail, "cannot ask for guest '%s'",
+				    guest->name);
+	snprintf(to->name, sizeof(to->name), "%s", guest->name);
+	snprintf(to->uuid, sizeof(to->uuid), "%s", uuid);
+	to->pid = guest->pid;
+	to->vcpus = info.nrVirtCpu;
+	to->memory_bytes = (uint64_t)info.maxMem << 10;
+	to->running = info.state == VIR_DOMAIN_RUNNING ||
+		      info.state == VIR_DOMAIN_BLOCKED;
+	to->incoming = guest->incoming;
+	return 0;
+}
+
+static int libvirt_describe(struct guest *guest,
+			    struct guest_description *description,
+			    struct fail *fail)
+{
+	struct guest_description got = { 0 };
+	int ret = state_get(guest, &got, fail);
+
+	if (!ret)
+		ret = definitions_get(guest, &got, fail);
+	if (ret) {
+		guest_description_fini(&got);
+		return ret;
+	}
+	*description = got;
+	return 0;
+}
+
+static bool is_paused(struct guest *guest)
+{
+	int state = 0;
+
+	return !virDomainGetState(guest->domain, &state, NULL, 0) &&
+	       state == VIR_DOMAIN_PAUSED;
+}
+
+static int libvirt_pause(struct guest *guest, struct fail *fail)
+{
+	if (is_paused(guest) || !virDomainSuspend(guest->domain))
+		return 0;
+	return libvirt_fail(fail, "cannot suspend guest '%s'", guest->name);
+}
+
+static int libvirt_resume(struct guest *guest, struct fail *fail)
+{
+	if (virDomainResume(guest->domain) < 0)
+		return libvirt_fail(fail, "cannot resume guest '%s'",
+				    guest->name);
+	return 0;
+}
+
+static int libvirt_save(struct guest *guest, int *state_fd, struct fail *fail)
+{
+	int ret = 0;
+
+	if (!guest->blocks)
+		return -EINVAL;		/* its regions were never listed */
+	if (!guest->machine)
+		ret = qemu_machine(&guest->monitor, &guest->machine, fail);
+	return ret ? ret : qemu_save(&guest->monitor, guest->pid,
+				     guest->machine, guest->blocks, state_fd,
+				     fail);
+}
+
+static int libvirt_check(const struct guest_host *host,
+			 const struct guest_incoming *incoming,
+			 struct fail *fail)
+{
+	(void)host;
+	(void)incoming;
+	(void)fail;
+	return 0;
+}
+
+static int libvirt_destroy(struct guest *guest, struct fail *fail)
+{
+	int ret;
+
+	if (guest->domain && virDomainDestroy(guest->domain) < 0 &&
+	    libvirt_errno() != -ENOENT && libvirt_alive(guest))
+		sys_ret(syscall(__NR_pidfd_send_signal, guest->pidfd, SIGKILL,
+				NULL, 0));
+	libvirt_incoming_end(take_ptr(guest->incoming));
+	ret = guest->pidfd < 0 ? 0 : sys_wait_fd(guest->pidfd, POLLIN, KILL_MS);
+	return ret ? fail_set(fail, ret,
+			      "process %d of guest '%s' does not end, although killed: %s",
+			      (int)guest->pid, guest->name, strerror(-ret)) : 0;
+}
+
+static int libvirt_userfaultfd(struct guest *guest, int *uffd,
+			       struct fail *fail)
+{
+	(void)uffd;
+	return fail_set(fail, -EOPNOTSUPP,
+			"QEMU of guest '%s' hands over no userfaultfd: leave --handover out",
+			guest->name);
+}
+
+static int libvirt_userfaultfd_close(struct guest *guest, struct fail *fail)
+{
+	(void)guest;
+	(void)fail;
+	return 0;
+}
+
+const struct guest_driver libvirt_driver = {
+	.name = "libvirt",
+	.list = libvirt_list,
+	.open = libvirt_open,
+	.close = libvirt_guest_close,
+	.alive = libvirt_alive,
+	.pidfd = libvirt_pidfd,
+	.describe = libvirt_describe,
+	.map = libvirt_map,
+	.pause = libvirt_pause,
+	.resume = libvirt_resume,
+	.save = libvirt_save,
+	.load = libvirt_load,
+	.loads = libvirt_loads,
+	.check = libvirt_check,
+	.create_incoming = libvirt_create_incoming,
+	.destroy = libvirt_destroy,
+	.define = libvirt_define,
+	.define_end = libvirt_define_end,
+	.userfaultfd = libvirt_userfaultfd,
+	.userfaultfd_close = libvirt_userfaultfd_close,
+};

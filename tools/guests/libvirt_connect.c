@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* libvirt_connect.c - libvirtd of this host, and the processes of its QEMUs. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "sys.h"
+#include "tools/guests/libvirt_error.h"
+#include "tools/guests/libvirt_guest.h"
+
+#define URI		"qemu:///system"
+#define STATE_DIR	"/run/libvirt/qemu"	/* of the system's libvirtd */
+
+/**
+ * libvirt_connect() - connect to libvirtd of this host
+ * @connection: receives it; virConnectClose() is the caller's
+ * @fail: says why not
+ *
+ * Return: 0, -ECONNREFUSED (there is none) or -errno.
+ */
+int libvirt_connect(virConnectPtr *connection, struct fail *fail)
+{
+	virConnectPtr got;
+
+	libvirt_quiet();
+	got = virConnectOpen(URI);
+	if (!got)
+		return libvirt_fail(fail, "cannot connect to %s", URI);
+	*connection = got;
+	return 0;
+}
+
+/* The pid that libvirt wrote down is checked: files outlive processes. */
+static bool runs_guest(pid_t pid, const char *uuid)
+{
+	__cleanup_file FILE *file = NULL;
+	char path[64], text[16384], *at;
+	size_t size;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	file = fopen(path, "re");
+	size = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
+	text[size] = '\0';
+	for (at = text; at < text + size; at += strlen(at) + 1)
+		if (!strcmp(at, "-uuid"))
+			return !strcmp(at + strlen(at) + 1, uuid);
+	return false;
+}
+
+/**
+ * libvirt_pid() - the process of a domain that runs here
+ * @name: of the domain
+ * @uuid: of the domain
+ *
+ * libvirt has no call for it; it keeps the number in a file.
+ *
+ * Return: the pid, or -ESRCH.
+ */
+pid_t libvirt_pid(const char *name, const char *uuid)
+{
+	__cleanup_file FILE *file = NULL;
+	char path[256];
+	int pid = 0;
+
+	snprintf(path, sizeof(path), STATE_DIR "/%s.pid", name);
+	file = fopen(path, "re");
+	if (!file || fscanf(file, "%d", &pid) != 1 || pid <= 1 ||
+	    !runs_guest(pid, uuid))
+		return -ESRCH;
+	return pid;
+}

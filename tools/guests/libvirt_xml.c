@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* libvirt_xml.c - domain XML by XPath; the one file that knows libxml2. */
+#include "tools/guests/libvirt_xml.h"
+
+#include <errno.h>
+#include <libxml/parser.h>
+#include <libxml/xpath.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct xml {
+	xmlDocPtr document;
+	xmlXPathContextPtr context;
+};
+
+/**
+ * xml_parse() - parse a definition
+ * @text: of it; nothing outside of it is read, whatever it names
+ * @xml: receives it; xml_free() frees it
+ * @fail: says that it is none
+ *
+ * Return: 0, -EINVAL or -ENOMEM.
+ */
+int xml_parse(const char *text, struct xml **xml, struct fail *fail)
+{
+	struct xml *got = calloc(1, sizeof(*got));
+
+	if (!got)
+		return -ENOMEM;
+	got->document = xmlReadMemory(text, (int)strlen(text), "definition",
+				      NULL, XML_PARSE_NONET |
+				      XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+	if (got->document)
+		got->context = xmlXPathNewContext(got->document);
+	if (!got->context) {
+		xml_free(got);
+		return fail_set(fail, -EINVAL, "a definition is no XML");
+	}
+	*xml = got;
+	return 0;
+}
+
+/**
+ * xml_free() - free a parsed definition
+ * @xml: NULL is fine
+ */
+void xml_free(struct xml *xml)
+{
+	if (!xml)
+		return;
+	xmlXPathFreeContext(xml->context);
+	xmlFreeDoc(xml->document);
+	free(xml);
+}
+
+/**
+ * xml_text() - a definition as text
+ * @xml: what to write
+ *
+ * Return: the text without an XML declaration, the caller's; or NULL.
+ */
+char *xml_text(const struct xml *xml)
+{
+	xmlBufferPtr buffer = xmlBufferCreate();
+	char *text = NULL;
+
+	if (buffer && xmlNodeDump(buffer, xml->document,
+				  xmlDocGetRootElement(xml->document), 0, 0) > 0)
+		text = strdup((const char *)xmlBufferContent(buffer));
+	xmlBufferFree(buffer);
+	return text;
+}
+
+/* The nodes of a path; NULL: none. To be freed with its object. */
+static xmlXPathObjectPtr find(const struct xml *xml, const char *path)
+{
+	xmlXPathObjectPtr found = xmlXPathEval((const xmlChar *)path,
+					       xml->context);
+
+	if (found && xmlXPathNodeSetIsEmpty(found->nodesetval)) {
+		xmlXPathFreeObject(found);
+		return NULL;
+	}
+	return found;
+}
+
+/**
+ * xml_get() - the text of the first node of a path
+ * @xml: to look into
+ * @path: XPath, "/domain/name" or "/domain/os/type/@machine"
+ *
+ * Return: its text, the caller's; NULL: there is none.
+ */
+char *xml_get(const struct xml *xml, const char *path)
+{
+	xmlXPathObjectPtr found = find(xml, path);
+	xmlChar *content;
+	char *text = NULL;
+
+	if (!found)
+		return NULL;
+	content = xmlNodeGetContent(found->nodesetval->nodeTab[0]);
+	if (content)
+		text = strdup((char *)content);
+	xmlFree(content);
+	xmlXPathFreeObject(found);
+	return text;
+}
+
+/**
+ * xml_count() - how many nodes a path has
+ * @xml: to look into
+ * @path: XPath
+ *
+ * Return: how many.
+ */
+unsigned int xml_count(const struct xml *xml, const char *path)
+{
+	xmlXPathObjectPtr found = find(xml, path);
+	unsigned int count = found ? (unsigned int)found->nodesetval->nodeNr : 0;
+
+	xmlXPathFreeObject(found);
+	return count;
+}
+
+/**
+ * xml_set() - replace the text of the first node of a path
+ * @xml: to change
+ * @path: XPath of a node that is there
+ * @value: its new text
+ *
+ * Return: 0, -ENOENT or -ENOMEM.
+ */
+int xml_set(struct xml *xml, const char *path, const char *value)
+{
+	xmlXPathObjectPtr found = find(xml, path);
+	xmlChar *escaped;
+
+	if (!found)
+		return -ENOENT;
+	escaped = xmlEncodeSpecialChars(xml->document, (const xmlChar *)value);
+	if (escaped)
+		xmlNodeSetContent(found->nodesetval->nodeTab[0], escaped);
+	xmlFree(escaped);
+	xmlXPathFreeObject(found);
+	return escaped ? 0 : -ENOMEM;
+}
+
+/**
+ * xml_named() - a domain's definition under another name
+ * @text: of the definition
+ * @name: the name it is to have
+ * @named: receives the new text, the caller's
+ * @fail: says what is wrong with @text
+ *
+ * Return: 0, -EINVAL or -ENOMEM.
+ */
+int xml_named(const char *text, const char *name, char **named,
+	      struct fail *fail)
+{
+	struct xml *xml;
+	char *got = NULL;
+	int ret = xml_parse(text, &xml, fail);
+
+	if (ret)
+		return ret;
+	ret = xml_set(xml, "/domain/name", name);
+	if (!ret)
+		got = xml_text(xml);
+	xml_free(xml);
+	if (!ret && !got)
+		ret = -ENOMEM;
+	if (ret)
+		return fail_set(fail, ret == -ENOENT ? -EINVAL : ret,
+				"the definition of guest '%s' names no domain",
+				name);
+	*named = got;
+	return 0;
+}

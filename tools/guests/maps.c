@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* maps.c - read /proc/PID/maps, and open what is mapped. */
+#include "tools/guests/maps.h"
+
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/vfs.h>
+
+#include "cleanup.h"
+#include "sys.h"
+
+#define MAPS_MAX	(1u << 20)	/* more than sysctl vm.max_map_count */
+
+static int maps_add(struct maps *maps, const struct mapping *mapping)
+{
+	if (!(maps->count & (maps->count + 1)) || !maps->table) {
+		size_t room = 2 * (maps->count + 1);
+		struct mapping *grown = realloc(maps->table,
+						room * sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		maps->table = grown;
+	}
+	if (maps->count == MAPS_MAX)
+		return -E2BIG;
+	maps->table[maps->count++] = *mapping;
+	return 0;
+}
+
+static int line_take(struct maps *maps, const char *line)
+{
+	struct mapping mapping = { 0 };
+	char rights[5];
+
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64
+		   " %*x:%*x %" SCNu64, &mapping.start, &mapping.end, rights,
+		   &mapping.offset, &mapping.inode) != 5)
+		return -EPROTO;
+	mapping.readable = rights[0] == 'r';
+	mapping.writable = rights[1] == 'w';
+	mapping.shared = rights[3] == 's';
+	return maps_add(maps, &mapping);
+}
+
+/**
+ * maps_read() - list the mappings of a process
+ * @pid: of the process
+ * @maps: receives them; maps_fini() frees it. Unchanged on error
+ *
+ * Return: 0, -ESRCH (no such process, or one that is ending) or -errno.
+ */
+int maps_read(pid_t pid, struct maps *maps)
+{
+	struct maps got = { .count = 0 };
+	__cleanup_file FILE *file = NULL;
+	char path[64], line[8192];
+	int ret = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return -ESRCH;
+	while (!ret && fgets(line, sizeof(line), file))
+		ret = line_take(&got, line);
+	if (!ret && !got.count)
+		ret = -ESRCH;
+	if (ret) {
+		maps_fini(&got);
+		return ret;
+	}
+	*maps = got;
+	return 0;
+}
+
+/**
+ * maps_fini() - free a list of mappings
+ * @maps: read, or all zero; all zero afterwards
+ */
+void maps_fini(struct maps *maps)
+{
+	free(maps->table);
+	*maps = (struct maps){ .count = 0 };
+}
+
+/**
+ * maps_at() - the mapping that an address lies in
+ * @maps: of the process
+ * @address: in it
+ *
+ * Return: the mapping, or NULL: nothing is mapped there.
+ */
+const struct mapping *maps_at(const struct maps *maps, uint64_t address)
+{
+	size_t low = 0, high = maps->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (maps->table[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == maps->count || maps->table[low].start > address)
+		return NULL;
+	return &maps->table[low];
+}
+
+/**
+ * mapping_open() - open the file that a process has mapped
+ * @pid: of the process
+ * @mapping: of its, of a file
+ *
+ * The file may have no name any more: a memfd, say. Takes CAP_SYS_ADMIN or
+ * CAP_CHECKPOINT_RESTORE (proc_pid_map_files(5)).
+ *
+ * Return: a descriptor for reading and writing (or, where writing is refused,
+ * for reading), or -errno.
+ */
+int mapping_open(pid_t pid, const struct mapping *mapping)
+{
+	char path[96];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
+		 (int)pid, mapping->start, mapping->end);
+	fd = sys_ret(open(path, O_RDWR | O_CLOEXEC));
+	if (fd == -EACCES || fd == -EROFS || fd == -EPERM)
+		fd = sys_ret(open(path, O_RDONLY | O_CLOEXEC));
+	return fd;
+}
+
+/**
+ * mapping_page_size() - in which units a mapping can be moved
+ * @pid: of the process
+ * @mapping: of its
+ * @page_size: receives 4096, or the size of its huge pages (hugetlb: those
+ *	that the kernel gathers by itself do not count)
+ *
+ * Return: 0; -EINVAL: a shared file of a filesystem whose pages no
+ * userfaultfd can serve; or -errno.
+ */
+int mapping_page_size(pid_t pid, const struct mapping *mapping,
+		      uint32_t *page_size)
+{
+	__cleanup_fd int fd = -1;
+	struct statfs status;
+	int ret;
+
+	*page_size = 4096;
+	if (!mapping->inode)
+		return 0;
+	fd = mapping_open(pid, mapping);
+	if (fd < 0)
+		return fd;
+	ret = sys_ret(fstatfs(fd, &status));
+	if (ret)
+		return ret;
+	if (status.f_type == HUGETLBFS_MAGIC)
+		*page_size = (uint32_t)status.f_bsize;
+	else if (mapping->shared && status.f_type != TMPFS_MAGIC)
+		return -EINVAL;
+	return 0;
+}

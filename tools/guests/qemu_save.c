@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * qemu_save.c - have QEMU write its device state into a file of ours.
+ *
+ * xen-save-devices-state needs no Xen. With "live" it also lets go of the
+ * disk images of a guest that stands still: caches are flushed, locks
+ * released, and "cont" takes them again. QEMU is handed a descriptor, since a
+ * path that its user may write is one that its user may redirect.
+ */
+#include "tools/guests/qemu_save.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "sys.h"
+#include "tools/guests/qemu_stream.h"
+
+#define MACHINE_SUFFIX	"-machine"
+#define DEVICES_MAX	(64u << 20)	/* bytes of device state */
+
+/**
+ * qemu_machine() - the machine's type, with its version
+ * @monitor: of the guest
+ * @machine: receives it ("pc-i440fx-7.2"), the caller's
+ * @fail: says what failed
+ *
+ * Return: 0 or -errno.
+ */
+int qemu_machine(struct qemu_monitor *monitor, char **machine,
+		 struct fail *fail)
+{
+	struct json_object *arguments = json_object_new_object(), *type;
+	const char *text;
+	size_t length;
+	int ret;
+
+	json_object_object_add(arguments, "path", json_object_new_string("/machine"));
+	json_object_object_add(arguments, "property", json_object_new_string("type"));
+	ret = qemu_call(monitor, "qom-get", arguments, -1, &type, fail);
+	if (ret)
+		return ret;
+	text = json_object_get_string(type);
+	length = strlen(text);
+	if (length > strlen(MACHINE_SUFFIX) &&
+	    !strcmp(text + length - strlen(MACHINE_SUFFIX), MACHINE_SUFFIX))
+		length -= strlen(MACHINE_SUFFIX);
+	*machine = strndup(text, length);
+	json_object_put(type);
+	return *machine ? 0 : -ENOMEM;
+}
+
+/* An unnamed file, once more opened: QEMU takes it for writing only. */
+static int file_make(int *fd, int *write_fd)
+{
+	__cleanup_fd int made = sys_ret(memfd_create("straddle-devices",
+						     MFD_CLOEXEC));
+	char path[48];
+	int again;
+
+	if (made < 0)
+		return made;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", made);
+	again = sys_ret(open(path, O_WRONLY | O_CLOEXEC));
+	if (again < 0)
+		return again;
+	*fd = take_fd(&made);
+	*write_fd = again;
+	return 0;
+}
+
+static int fdset_add(struct qemu_monitor *monitor, int fd, int64_t *set,
+		     struct fail *fail)
+{
+	struct json_object *answer, *id;
+	int ret = qemu_call(monitor, "add-fd", NULL, fd, &answer, fail);
+
+	if (ret)
+		return ret;
+	if (json_object_object_get_ex(answer, "fdset-id", &id))
+		*set = json_object_get_int64(id);
+	else
+		ret = fail_set(fail, -EPROTO,
+			       "QEMU of guest '%s' took a file and gave it no number",
+			       monitor->guest);
+	json_object_put(answer);
+	return ret;
+}
+
+static int devices_write(struct qemu_monitor *monitor, int64_t set,
+			 struct fail *fail)
+{
+	struct json_object *arguments = json_object_new_object();
+	char path[48];
+
+	snprintf(path, sizeof(path), "/dev/fdset/%lld", (long long)set);
+	json_object_object_add(arguments, "filename", json_object_new_string(path));
+	json_object_object_add(arguments, "live", json_object_new_boolean(true));
+	return qemu_call(monitor, "xen-save-devices-state", arguments, -1,
+			 NULL, fail);
+}
+
+static void fdset_remove(struct qemu_monitor *monitor, int64_t set)
+{
+	struct json_object *arguments = json_object_new_object();
+	struct fail ignored = { 0 };
+
+	json_object_object_add(arguments, "fdset-id", json_object_new_int64(set));
+	qemu_call(monitor, "remove-fd", arguments, -1, NULL, &ignored);
+}
+
+/* Its devices, as QEMU writes them; *fd is the caller's. */
+static int devices_save(struct qemu_monitor *monitor, int *fd,
+			struct fail *fail)
+{
+	__cleanup_fd int file = -1, write_fd = -1;
+	int64_t set = 0;
+	int ret = file_make(&file, &write_fd);
+
+	if (ret)
+		return fail_set(fail, ret, "cannot make a file for the devices of guest '%s': %s",
+				monitor->guest, strerror(-ret));
+	ret = fdset_add(monitor, write_fd, &set, fail);
+	if (ret)
+		return ret;
+	ret = devices_write(monitor, set, fail);
+	fdset_remove(monitor, set);
+	if (!ret)
+		*fd = take_fd(&file);
+	return ret;
+}
+
+static int stream_of(const struct qemu_stream *stream, int *state_fd,
+		     struct fail *fail)
+{
+	__cleanup_fd int fd = sys_ret(memfd_create("straddle-state",
+						   MFD_CLOEXEC));
+	int ret = fd < 0 ? fd : qemu_stream_write(stream, fd, fail);
+
+	if (!ret)
+		*state_fd = take_fd(&fd);
+	return ret;
+}
+
+/* How much of them is in use may have changed; where they are has not. */
+static int blocks_refresh(struct qemu_monitor *monitor,
+			  struct qemu_blocks *blocks, struct fail *fail)
+{
+	struct qemu_blocks *now = malloc(sizeof(*now));
+	unsigned int i;
+	int ret = now ? qemu_blocks_read(monitor, now, fail) : -ENOMEM;
+
+	if (!ret && now->count != blocks->count)
+		ret = -EBUSY;
+	for (i = 0; !ret && i < now->count; i++) {
+		if (strcmp(now->table[i].name, blocks->table[i].name) ||
+		    now->table[i].total != blocks->table[i].total)
+			ret = -EBUSY;
+		else
+			blocks->table[i].used = now->table[i].used;
+	}
+	free(now);
+	return ret == -EBUSY ?
+	       fail_set(fail, ret, "guest '%s' got other RAM blocks while it was being migrated; migrate it again",
+			monitor->guest) : ret;
+}
+
+/**
+ * qemu_save() - what an incoming QEMU needs beside the pages of its regions
+ * @monitor: of a guest that stands still
+ * @pid: of its QEMU
+ * @machine: of qemu_machine()
+ * @blocks: all of them, with the addresses of those that are no region
+ * @state_fd: receives a memfd with a migration stream, the caller's
+ * @fail: says what failed
+ *
+ * Its disk images are inactive from here on, until it is resumed.
+ *
+ * Return: 0 or -errno.
+ */
+int qemu_save(struct qemu_monitor *monitor, pid_t pid, const char *machine,
+	      struct qemu_blocks *blocks, int *state_fd, struct fail *fail)
+{
+	struct qemu_stream stream = {
+		.machine = machine, .pid = pid, .blocks = blocks,
+	};
+	__cleanup_fd int devices = -1;
+	void *map = NULL;
+	struct stat status;
+	int ret = devices_save(monitor, &devices, fail);
+
+	if (!ret)
+		ret = blocks_refresh(monitor, blocks, fail);
+	if (!ret)
+		ret = sys_ret(fstat(devices, &status));
+	if (!ret && (status.st_size <= 0 || status.st_size > DEVICES_MAX))
+		ret = -EFBIG;
+	if (!ret)
+		ret = sys_mmap(&map, (size_t)status.st_size, PROT_READ,
+			       MAP_SHARED, devices, 0);
+	if (ret)
+		return ret;
+	stream.devices = map;
+	stream.devices_size = (size_t)status.st_size;
+	ret = stream_of(&stream, state_fd, fail);
+	munmap(map, stream.devices_size);
+	return ret;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* qemu_stream.h - a migration stream that brings devices and little RAM. */
+#ifndef STRADDLE_GUESTS_QEMU_STREAM_H
+#define STRADDLE_GUESTS_QEMU_STREAM_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "fail.h"
+#include "tools/guests/qemu_blocks.h"
+
+/* What every stream begins with: magic and version. */
+#define QEMU_STREAM_HEAD	8
+extern const unsigned char qemu_stream_head[QEMU_STREAM_HEAD];
+
+/* What a stream is made of. */
+struct qemu_stream {
+	const char *machine;		/* type of the machine, versioned */
+	pid_t pid;			/* QEMU's, to read blocks from */
+	const struct qemu_blocks *blocks;
+	const unsigned char *devices;	/* of xen-save-devices-state */
+	size_t devices_size;
+};
+
+int qemu_stream_write(const struct qemu_stream *stream, int fd,
+		      struct fail *fail);
+
+#endif
