@@ -12,16 +12,13 @@
 #include "tools/guests/libvirt_error.h"
 #include "tools/guests/libvirt_guest.h"
 #include "tools/guests/libvirt_xml.h"
-#include "tools/guests/qemu_save.h"
 #include "uffd/sys.h"
-
-#define KILL_MS		30000
 
 static int monitor_call(struct qemu_monitor *monitor, const char *command,
 			int fd, char **reply, struct fail *fail)
 {
 	struct guest *guest = (struct guest *)((char *)monitor -
-					offsetof(struct guest, monitor));
+					offsetof(struct guest, qemu.monitor));
 	unsigned int fds = fd >= 0;
 	int ret;
 
@@ -30,7 +27,7 @@ static int monitor_call(struct qemu_monitor *monitor, const char *command,
 							 reply, 0)
 		  : virDomainQemuMonitorCommand(guest->domain, command, reply, 0);
 	return ret < 0 ? libvirt_fail(fail, "cannot ask QEMU of guest '%s'",
-				      guest->name) : 0;
+				      guest->qemu.name) : 0;
 }
 
 static const struct qemu_monitor_ops monitor_ops = { .call = monitor_call };
@@ -49,9 +46,7 @@ struct guest *libvirt_guest_new(struct fail *fail)
 		fail_set(fail, -ENOMEM, "no memory");
 		return NULL;
 	}
-	guest->pidfd = -1;
-	guest->monitor.ops = &monitor_ops;
-	guest->monitor.guest = guest->name;
+	qemu_init(&guest->qemu, &monitor_ops);
 	if (libvirt_connect(&guest->connection, fail) < 0) {
 		free(guest);
 		return NULL;
@@ -71,31 +66,23 @@ void libvirt_guest_close(struct guest *guest)
 	if (guest->domain)
 		virDomainFree(guest->domain);
 	virConnectClose(guest->connection);
-	if (guest->pidfd >= 0)
-		close(guest->pidfd);
-	free(guest->blocks);
-	free(guest->machine);
+	qemu_fini(&guest->qemu);
 	free(guest);
 }
 
 static int process_find(struct guest *guest, struct fail *fail)
 {
 	char uuid[VIR_UUID_STRING_BUFLEN];
+	pid_t pid;
 
 	if (virDomainGetUUIDString(guest->domain, uuid) < 0)
-		return libvirt_fail(fail, "guest '%s'", guest->name);
-	guest->pid = libvirt_pid(guest->name, uuid);
-	if (guest->pid < 0)
-		return fail_set(fail, guest->pid,
+		return libvirt_fail(fail, "guest '%s'", guest->qemu.name);
+	pid = libvirt_pid(guest->qemu.name, uuid);
+	if (pid < 0)
+		return fail_set(fail, pid,
 				"guest '%s' has no QEMU process on this host",
-				guest->name);
-	guest->pidfd = sys_pidfd_open(guest->pid);
-	if (guest->pidfd < 0)
-		return fail_set(fail, guest->pidfd,
-				"cannot watch process %d of guest '%s': %s",
-				(int)guest->pid, guest->name,
-				strerror(-guest->pidfd));
-	return 0;
+				guest->qemu.name);
+	return qemu_watch(&guest->qemu, pid, fail);
 }
 
 /**
@@ -118,12 +105,12 @@ int libvirt_guest_find(struct guest *guest, const char *name,
 				"libvirt knows no domain '%s' on this host",
 				name);
 	guest->domain = domain;
-	snprintf(guest->name, sizeof(guest->name), "%s",
+	snprintf(guest->qemu.name, sizeof(guest->qemu.name), "%s",
 		 virDomainGetName(domain));
 	if (virDomainIsActive(domain) != 1)
 		return fail_set(fail, -ENOENT,
 				"domain '%s' does not run: start it, or copy its definition with virsh dumpxml",
-				guest->name);
+				guest->qemu.name);
 	return process_find(guest, fail);
 }
 
@@ -174,12 +161,12 @@ static int libvirt_list(const struct guest_host *host, guest_each_fn *each,
 
 static bool libvirt_alive(struct guest *guest)
 {
-	return sys_wait_fd(guest->pidfd, POLLIN, 0) == -ETIMEDOUT;
+	return qemu_alive(&guest->qemu);
 }
 
 static int libvirt_pidfd(struct guest *guest)
 {
-	return guest->pidfd;
+	return guest->qemu.pidfd;
 }
 
 static int definitions_get(struct guest *guest,
@@ -190,14 +177,14 @@ static int definitions_get(struct guest *guest,
 	to->live = virDomainGetXMLDesc(guest->domain, flags);
 	if (!to->live)
 		return libvirt_fail(fail, "cannot read the definition of guest '%s'",
-				    guest->name);
+				    guest->qemu.name);
 	if (virDomainIsPersistent(guest->domain) != 1)
 		return 0;
 	to->persistent = virDomainGetXMLDesc(guest->domain, flags |
 					     VIR_DOMAIN_XML_INACTIVE);
 	return to->persistent ? 0 :
 	       libvirt_fail(fail, "cannot read the persistent definition of guest '%s'",
-			    guest->name);
+			    guest->qemu.name);
 }
 
 static int state_get(struct guest *guest, struct guest_description *to,
@@ -209,10 +196,10 @@ static int state_get(struct guest *guest, struct guest_description *to,
 	if (virDomainGetInfo(guest->domain, &info) < 0 ||
 	    virDomainGetUUIDString(guest->domain, uuid) < 0)
 		return libvirt_fail(fail, "cannot ask for guest '%s'",
-				    guest->name);
-	snprintf(to->name, sizeof(to->name), "%s", guest->name);
+				    guest->qemu.name);
+	snprintf(to->name, sizeof(to->name), "%s", guest->qemu.name);
 	snprintf(to->uuid, sizeof(to->uuid), "%s", uuid);
-	to->pid = guest->pid;
+	to->pid = guest->qemu.pid;
 	to->vcpus = info.nrVirtCpu;
 	to->memory_bytes = (uint64_t)info.maxMem << 10;
 	to->running = info.state == VIR_DOMAIN_RUNNING ||
@@ -250,28 +237,32 @@ static int libvirt_pause(struct guest *guest, struct fail *fail)
 {
 	if (is_paused(guest) || !virDomainSuspend(guest->domain))
 		return 0;
-	return libvirt_fail(fail, "cannot suspend guest '%s'", guest->name);
+	return libvirt_fail(fail, "cannot suspend guest '%s'", guest->qemu.name);
 }
 
 static int libvirt_resume(struct guest *guest, struct fail *fail)
 {
 	if (virDomainResume(guest->domain) < 0)
 		return libvirt_fail(fail, "cannot resume guest '%s'",
-				    guest->name);
+				    guest->qemu.name);
 	return 0;
+}
+
+static int libvirt_map(struct guest *guest,
+		       struct guest_description *description,
+		       struct fail *fail)
+{
+	return qemu_map(&guest->qemu, description, fail);
 }
 
 static int libvirt_save(struct guest *guest, int *state_fd, struct fail *fail)
 {
-	int ret = 0;
+	return qemu_save(&guest->qemu, state_fd, fail);
+}
 
-	if (!guest->blocks)
-		return -EINVAL;		/* its regions were never listed */
-	if (!guest->machine)
-		ret = qemu_machine(&guest->monitor, &guest->machine, fail);
-	return ret ? ret : qemu_save(&guest->monitor, guest->pid,
-				     guest->machine, guest->blocks, state_fd,
-				     fail);
+static bool libvirt_loads(struct guest *guest, uint32_t thread)
+{
+	return qemu_loads(&guest->qemu, thread);
 }
 
 static int libvirt_check(const struct guest_host *host,
@@ -284,19 +275,13 @@ static int libvirt_check(const struct guest_host *host,
 	return 0;
 }
 
+/* libvirt first, so that it is not surprised; what stays is killed. */
 static int libvirt_destroy(struct guest *guest, struct fail *fail)
 {
-	int ret;
-
-	if (guest->domain && virDomainDestroy(guest->domain) < 0 &&
-	    libvirt_errno() != -ENOENT && libvirt_alive(guest))
-		sys_ret(syscall(__NR_pidfd_send_signal, guest->pidfd, SIGKILL,
-				NULL, 0));
+	if (guest->domain)
+		virDomainDestroy(guest->domain);
 	libvirt_incoming_end(take_ptr(guest->incoming));
-	ret = guest->pidfd < 0 ? 0 : sys_wait_fd(guest->pidfd, POLLIN, KILL_MS);
-	return ret ? fail_set(fail, ret,
-			      "process %d of guest '%s' does not end, although killed: %s",
-			      (int)guest->pid, guest->name, strerror(-ret)) : 0;
+	return qemu_kill(&guest->qemu, fail);
 }
 
 static int libvirt_userfaultfd(struct guest *guest, int *uffd,
@@ -305,7 +290,7 @@ static int libvirt_userfaultfd(struct guest *guest, int *uffd,
 	(void)uffd;
 	return fail_set(fail, -EOPNOTSUPP,
 			"QEMU of guest '%s' hands over no userfaultfd: leave --handover out",
-			guest->name);
+			guest->qemu.name);
 }
 
 static int libvirt_userfaultfd_close(struct guest *guest, struct fail *fail)

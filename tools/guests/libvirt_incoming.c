@@ -52,8 +52,6 @@ struct libvirt_incoming {
 	int done;			/* eventfd: the thread is through */
 	int ret;			/* the thread's until then */
 	struct fail fail;		/* likewise */
-	struct guest_region *regions;	/* as at the source, without places */
-	unsigned int region_count;
 };
 
 static void *restore_main(void *arg)
@@ -178,19 +176,6 @@ static int image_begin(struct libvirt_incoming *incoming, const char *live,
 	return ret;
 }
 
-static int regions_keep(struct libvirt_incoming *incoming,
-			const struct guest_incoming *asked)
-{
-	incoming->regions = calloc(asked->region_count,
-				   sizeof(*incoming->regions));
-	if (!incoming->regions)
-		return -ENOMEM;
-	memcpy(incoming->regions, asked->regions,
-	       asked->region_count * sizeof(*incoming->regions));
-	incoming->region_count = asked->region_count;
-	return 0;
-}
-
 static int restore_start(struct libvirt_incoming *incoming,
 			 const struct guest_host *host, const char *live,
 			 struct fail *fail)
@@ -238,7 +223,7 @@ int libvirt_create_incoming(const struct guest_host *host,
 		return -ENOMEM;
 	}
 	made->incoming->fifo = made->incoming->done = -1;
-	ret = regions_keep(made->incoming, asked);
+	ret = qemu_expect(&made->qemu, asked);
 	if (!ret)
 		ret = xml_named(asked->live, asked->name, &live, fail);
 	if (!ret)
@@ -251,36 +236,6 @@ int libvirt_create_incoming(const struct guest_host *host,
 	}
 	*guest = made;
 	return 0;
-}
-
-/**
- * libvirt_incoming_regions() - what the source says the guest has
- * @guest: that comes in
- * @blocks: receives names and sizes, no addresses
- *
- * Return: false: more than can be.
- */
-bool libvirt_incoming_regions(const struct guest *guest,
-			      struct qemu_blocks *blocks)
-{
-	const struct libvirt_incoming *incoming = guest->incoming;
-	unsigned int i;
-
-	if (incoming->region_count > QEMU_BLOCKS_MAX)
-		return false;
-	blocks->count = incoming->region_count;
-	for (i = 0; i < incoming->region_count; i++) {
-		struct qemu_block *block = &blocks->table[i];
-
-		*block = (struct qemu_block){
-			.serial = i,
-			.used = incoming->regions[i].size,
-			.total = incoming->regions[i].size,
-		};
-		snprintf(block->name, sizeof(block->name), "%s",
-			 incoming->regions[i].name);
-	}
-	return true;
 }
 
 static int state_hand_over(struct libvirt_incoming *incoming, int state_fd,
@@ -353,6 +308,5 @@ void libvirt_incoming_end(struct libvirt_incoming *incoming)
 		virConnectClose(incoming->connection);
 	if (incoming->done >= 0)
 		close(incoming->done);
-	free(incoming->regions);
 	free(incoming);
 }

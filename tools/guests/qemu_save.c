@@ -7,7 +7,7 @@
  * released, and "cont" takes them again. QEMU is handed a descriptor, since a
  * path that its user may write is one that its user may redirect.
  */
-#include "tools/guests/qemu_save.h"
+#include "tools/guests/qemu.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,16 +20,9 @@
 #define MACHINE_SUFFIX	"-machine"
 #define DEVICES_MAX	(64u << 20)	/* bytes of device state */
 
-/**
- * qemu_machine() - the machine's type, with its version
- * @monitor: of the guest
- * @machine: receives it ("pc-i440fx-7.2"), the caller's
- * @fail: says what failed
- *
- * Return: 0 or -errno.
- */
-int qemu_machine(struct qemu_monitor *monitor, char **machine,
-		 struct fail *fail)
+/* The type of its machine, with the version: "pc-i440fx-7.2"; the caller's. */
+static int machine_ask(struct qemu_monitor *monitor, char **machine,
+		       struct fail *fail)
 {
 	struct json_object *arguments = json_object_new_object(), *type;
 	const char *text;
@@ -161,17 +154,44 @@ static int blocks_refresh(struct qemu_monitor *monitor,
 			blocks->table[i].used = now->table[i].used;
 	}
 	free(now);
-	return ret == -EBUSY ?
-	       fail_set(fail, ret, "guest '%s' got other RAM blocks while it was being migrated; migrate it again",
-			monitor->guest) : ret;
+	if (ret == -EBUSY)
+		fail_set(fail, ret,
+			 "guest '%s' got other RAM blocks while it was being migrated; migrate it again",
+			 monitor->guest);
+	return ret;
+}
+
+/* The stream, from the devices that QEMU wrote into a file. */
+static int stream_make(struct qemu *qemu, int devices, int *state_fd,
+		       struct fail *fail)
+{
+	struct qemu_stream stream = {
+		.machine = qemu->machine,
+		.pid = qemu->pid,
+		.blocks = qemu->blocks,
+	};
+	void *map = NULL;
+	struct stat status;
+	int ret = sys_ret(fstat(devices, &status));
+
+	if (!ret && (status.st_size <= 0 || status.st_size > DEVICES_MAX))
+		ret = -EFBIG;
+	if (!ret)
+		ret = sys_mmap(&map, (size_t)status.st_size, PROT_READ,
+			       MAP_SHARED, devices, 0);
+	if (ret)
+		return fail_set(fail, ret, "cannot take the devices of guest '%s': %s",
+				qemu->name, strerror(-ret));
+	stream.devices = map;
+	stream.devices_size = (size_t)status.st_size;
+	ret = stream_of(&stream, state_fd, fail);
+	munmap(map, stream.devices_size);
+	return ret;
 }
 
 /**
  * qemu_save() - what an incoming QEMU needs beside the pages of its regions
- * @monitor: of a guest that stands still
- * @pid: of its QEMU
- * @machine: of qemu_machine()
- * @blocks: all of them, with the addresses of those that are no region
+ * @qemu: of a guest that stands still; its regions were listed
  * @state_fd: receives a memfd with a migration stream, the caller's
  * @fail: says what failed
  *
@@ -179,31 +199,18 @@ static int blocks_refresh(struct qemu_monitor *monitor,
  *
  * Return: 0 or -errno.
  */
-int qemu_save(struct qemu_monitor *monitor, pid_t pid, const char *machine,
-	      struct qemu_blocks *blocks, int *state_fd, struct fail *fail)
+int qemu_save(struct qemu *qemu, int *state_fd, struct fail *fail)
 {
-	struct qemu_stream stream = {
-		.machine = machine, .pid = pid, .blocks = blocks,
-	};
 	__cleanup_fd int devices = -1;
-	void *map = NULL;
-	struct stat status;
-	int ret = devices_save(monitor, &devices, fail);
+	int ret = 0;
 
+	if (!qemu->blocks)
+		return -EINVAL;
+	if (!qemu->machine)
+		ret = machine_ask(&qemu->monitor, &qemu->machine, fail);
 	if (!ret)
-		ret = blocks_refresh(monitor, blocks, fail);
+		ret = devices_save(&qemu->monitor, &devices, fail);
 	if (!ret)
-		ret = sys_ret(fstat(devices, &status));
-	if (!ret && (status.st_size <= 0 || status.st_size > DEVICES_MAX))
-		ret = -EFBIG;
-	if (!ret)
-		ret = sys_mmap(&map, (size_t)status.st_size, PROT_READ,
-			       MAP_SHARED, devices, 0);
-	if (ret)
-		return ret;
-	stream.devices = map;
-	stream.devices_size = (size_t)status.st_size;
-	ret = stream_of(&stream, state_fd, fail);
-	munmap(map, stream.devices_size);
-	return ret;
+		ret = blocks_refresh(&qemu->monitor, qemu->blocks, fail);
+	return ret ? ret : stream_make(qemu, devices, state_fd, fail);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * libvirt_memory.c - which memory of a QEMU moves page by page, and where it
+ * qemu_memory.c - which memory of a QEMU moves page by page, and where it
  * lies.
  */
 #include <inttypes.h>
@@ -10,7 +10,7 @@
 
 #include "cleanup.h"
 #include "sys.h"
-#include "tools/guests/libvirt_guest.h"
+#include "tools/guests/qemu.h"
 
 #define REGION_MIN	(2u << 20)	/* smaller ones are device state */
 
@@ -21,21 +21,21 @@ static bool is_region(const struct qemu_block *block)
 }
 
 /* All of a running QEMU's blocks; where each is does not change. */
-static int blocks_know(struct guest *guest, const struct maps *maps,
+static int blocks_know(struct qemu *qemu, const struct maps *maps,
 		       struct fail *fail)
 {
 	struct qemu_blocks *blocks;
 	unsigned int i;
 	int ret;
 
-	if (guest->blocks)
+	if (qemu->blocks)
 		return 0;
 	blocks = calloc(1, sizeof(*blocks));
 	if (!blocks)
 		return -ENOMEM;
-	ret = qemu_blocks_read(&guest->monitor, blocks, fail);
+	ret = qemu_blocks_read(&qemu->monitor, blocks, fail);
 	if (!ret)
-		ret = qemu_blocks_ask(&guest->monitor, blocks, fail);
+		ret = qemu_blocks_ask(&qemu->monitor, blocks, fail);
 	if (ret) {
 		free(blocks);
 		return ret;
@@ -43,11 +43,11 @@ static int blocks_know(struct guest *guest, const struct maps *maps,
 	qemu_blocks_search(blocks, maps);
 	for (i = 0; i < blocks->count; i++)
 		blocks->table[i].region = is_region(&blocks->table[i]);
-	guest->blocks = blocks;
+	qemu->blocks = blocks;
 	return 0;
 }
 
-static int region_of(struct guest *guest, const struct qemu_block *block,
+static int region_of(struct qemu *qemu, const struct qemu_block *block,
 		     const struct maps *maps, struct guest_region *region,
 		     struct fail *fail)
 {
@@ -57,7 +57,7 @@ static int region_of(struct guest *guest, const struct qemu_block *block,
 	if (!mapping || mapping->end < block->address + block->total)
 		return fail_set(fail, -EFAULT,
 				"RAM block %s of guest '%s' is not where it should be in process %d",
-				block->name, guest->name, (int)guest->pid);
+				block->name, qemu->name, (int)qemu->pid);
 	*region = (struct guest_region){
 		.address = block->address,
 		.size = block->total,
@@ -66,17 +66,17 @@ static int region_of(struct guest *guest, const struct qemu_block *block,
 		.fd = -1,
 	};
 	snprintf(region->name, sizeof(region->name), "%s", block->name);
-	ret = mapping_page_size(guest->pid, mapping, &region->page_size);
+	ret = mapping_page_size(qemu->pid, mapping, &region->page_size);
 	if (!ret && region->shared) {
-		region->fd = mapping_open(guest->pid, mapping);
+		region->fd = mapping_open(qemu->pid, mapping);
 		ret = region->fd < 0 ? region->fd : 0;
 	}
 	return ret ? fail_set(fail, ret,
 			      "RAM block %s of guest '%s' is of memory that cannot be moved: %s",
-			      block->name, guest->name, strerror(-ret)) : 0;
+			      block->name, qemu->name, strerror(-ret)) : 0;
 }
 
-static int regions_fill(struct guest *guest, const struct qemu_blocks *blocks,
+static int regions_fill(struct qemu *qemu, const struct qemu_blocks *blocks,
 			const struct maps *maps,
 			struct guest_description *description,
 			struct fail *fail)
@@ -90,8 +90,8 @@ static int regions_fill(struct guest *guest, const struct qemu_blocks *blocks,
 		if (description->region_count == GUEST_REGIONS_MAX)
 			return fail_set(fail, -E2BIG,
 					"guest '%s' has more than %d regions of memory",
-					guest->name, GUEST_REGIONS_MAX);
-		ret = region_of(guest, &blocks->table[i], maps,
+					qemu->name, GUEST_REGIONS_MAX);
+		ret = region_of(qemu, &blocks->table[i], maps,
 				&description->regions[description->region_count],
 				fail);
 		if (!ret)
@@ -101,53 +101,59 @@ static int regions_fill(struct guest *guest, const struct qemu_blocks *blocks,
 }
 
 /* One that is loading cannot be asked: its blocks have the source's sizes. */
-static int blocks_expected(struct guest *guest, struct qemu_blocks *blocks,
+static int blocks_expected(struct qemu *qemu, struct qemu_blocks *blocks,
 			   const struct maps *maps, struct fail *fail)
 {
 	unsigned int i;
 
-	if (!libvirt_incoming_regions(guest, blocks))
-		return -EINVAL;
-	qemu_blocks_search(blocks, maps);
+	blocks->count = qemu->expected_count;
 	for (i = 0; i < blocks->count; i++) {
-		blocks->table[i].region = true;
+		struct qemu_block *block = &blocks->table[i];
+
+		block->serial = i;
+		block->used = block->total = qemu->expected[i].size;
+		block->region = true;
+		snprintf(block->name, sizeof(block->name), "%s",
+			 qemu->expected[i].name);
+	}
+	qemu_blocks_search(blocks, maps);
+	for (i = 0; i < blocks->count; i++)
 		if (!blocks->table[i].address)
 			return fail_set(fail, -ENOENT,
 					"guest '%s' has no RAM block %s of %" PRIu64
 					" bytes here; are the two QEMUs of one version?",
-					guest->name, blocks->table[i].name,
+					qemu->name, blocks->table[i].name,
 					blocks->table[i].total);
-	}
 	return 0;
 }
 
 /**
- * libvirt_map() - the regions of a guest
- * @guest: open
+ * qemu_map() - the regions of a guest
+ * @qemu: watched
  * @description: receives them; had none
  * @fail: says what failed
  *
  * Return: 0 or -errno.
  */
-int libvirt_map(struct guest *guest, struct guest_description *description,
+int qemu_map(struct qemu *qemu, struct guest_description *description,
 		struct fail *fail)
 {
 	struct qemu_blocks *expected = NULL;
 	struct maps maps = { .count = 0 };
-	int ret = maps_read(guest->pid, &maps);
+	int ret = maps_read(qemu->pid, &maps);
 
 	if (ret)
 		return fail_set(fail, ret, "cannot read what process %d of guest '%s' has mapped: %s",
-				(int)guest->pid, guest->name, strerror(-ret));
-	if (guest->incoming) {
+				(int)qemu->pid, qemu->name, strerror(-ret));
+	if (qemu->expected) {
 		expected = calloc(1, sizeof(*expected));
-		ret = expected ? blocks_expected(guest, expected, &maps, fail)
+		ret = expected ? blocks_expected(qemu, expected, &maps, fail)
 			       : -ENOMEM;
 	} else {
-		ret = blocks_know(guest, &maps, fail);
+		ret = blocks_know(qemu, &maps, fail);
 	}
 	if (!ret)
-		ret = regions_fill(guest, expected ? expected : guest->blocks,
+		ret = regions_fill(qemu, expected ? expected : qemu->blocks,
 				   &maps, description, fail);
 	free(expected);
 	maps_fini(&maps);
@@ -155,21 +161,22 @@ int libvirt_map(struct guest *guest, struct guest_description *description,
 }
 
 /**
- * libvirt_loads() - may a thread touch memory before the guest is owned here?
- * @guest: that is being loaded
+ * qemu_loads() - may a thread touch memory before the guest is owned here?
+ * @qemu: that is being loaded
  * @thread: of its process
  *
  * Devices look into the guest's memory when their state is loaded; vCPUs have
- * nothing to do there yet. libvirt has QEMU name its threads.
+ * nothing to do there yet. They have names with debug-threads=on, which libvirt
+ * sets.
  *
  * Return: true if it is known to be no vCPU.
  */
-bool libvirt_loads(struct guest *guest, uint32_t thread)
+bool qemu_loads(const struct qemu *qemu, uint32_t thread)
 {
 	__cleanup_file FILE *file = NULL;
 	char path[64], name[32] = "";
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%u/comm", (int)guest->pid,
+	snprintf(path, sizeof(path), "/proc/%d/task/%u/comm", (int)qemu->pid,
 		 thread);
 	file = fopen(path, "re");
 	return file && fgets(name, sizeof(name), file) &&

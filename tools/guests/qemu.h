@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * qemu.h - a QEMU process, whoever started it: what both of its drivers
+ * (libvirt*.c and qmp*.c) ask of it and do with it.
+ */
+#ifndef STRADDLE_GUESTS_QEMU_H
+#define STRADDLE_GUESTS_QEMU_H
+
+#include "protocol/guest.h"
+#include "tools/guests/qemu_blocks.h"
+#include "tools/guests/qemu_monitor.h"
+
+struct qemu {
+	struct qemu_monitor monitor;
+	char name[GUEST_NAME_MAX];	/* the guest's */
+	pid_t pid;
+	int pidfd;			/* owned; -1: none */
+	char *machine;			/* owned; NULL: not asked yet */
+	struct qemu_blocks *blocks;	/* owned; NULL: not asked yet */
+	/* While it is loading it cannot be asked; the source's then. */
+	struct guest_region *expected;	/* owned; NULL: it can be asked */
+	unsigned int expected_count;
+};
+
+void qemu_init(struct qemu *qemu, const struct qemu_monitor_ops *ops);
+void qemu_fini(struct qemu *qemu);
+int qemu_watch(struct qemu *qemu, pid_t pid, struct fail *fail);
+bool qemu_alive(const struct qemu *qemu);
+int qemu_kill(struct qemu *qemu, struct fail *fail);
+int qemu_expect(struct qemu *qemu, const struct guest_incoming *incoming);
+
+/* qemu_memory.c */
+int qemu_map(struct qemu *qemu, struct guest_description *description,
+	     struct fail *fail);
+bool qemu_loads(const struct qemu *qemu, uint32_t thread);
+
+/* qemu_save.c */
+int qemu_save(struct qemu *qemu, int *state_fd, struct fail *fail);
+
+#endif
