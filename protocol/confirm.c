@@ -80,6 +80,7 @@ static int tear_down(struct migration *m)
 
 	if (ret < 0)
 		return ret;
+	/* Its process must be able to end: memory stays protected. */
 	if (m->guest_ended || !m->driver->alive(m->guest))
 		ret = 0;
 	else

@@ -57,6 +57,12 @@ int cookie_bake(const struct cookie *cookie, ProtobufCBinaryData *bytes)
 	said.downtime_ns = cookie->downtime_ns;
 	said.has_total_ns = cookie->total_ns;
 	said.total_ns = cookie->total_ns;
+	said.has_load_ns = cookie->load_ns;
+	said.load_ns = cookie->load_ns;
+	said.has_arm_ns = cookie->arm_ns;
+	said.arm_ns = cookie->arm_ns;
+	said.has_resume_ns = cookie->resume_ns;
+	said.resume_ns = cookie->resume_ns;
 	bytes->len = straddle__cookie__get_packed_size(&said);
 	bytes->data = malloc(bytes->len + 1);
 	if (!bytes->data)
@@ -113,6 +119,9 @@ int cookie_eat(struct cookie *cookie, const ProtobufCBinaryData *bytes,
 	number_take(&cookie->downtime_ns, said->has_downtime_ns,
 		    said->downtime_ns);
 	number_take(&cookie->total_ns, said->has_total_ns, said->total_ns);
+	number_take(&cookie->load_ns, said->has_load_ns, said->load_ns);
+	number_take(&cookie->arm_ns, said->has_arm_ns, said->arm_ns);
+	number_take(&cookie->resume_ns, said->has_resume_ns, said->resume_ns);
 	codec_free(body);
 	return 0;
 }

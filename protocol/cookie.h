@@ -24,6 +24,9 @@ struct cookie {
 	uint64_t started_ns;		/* CLOCK_REALTIME */
 	uint64_t downtime_ns;
 	uint64_t total_ns;
+	uint64_t load_ns;		/* the dest's parts of the downtime */
+	uint64_t arm_ns;
+	uint64_t resume_ns;
 };
 
 void cookie_init(struct cookie *cookie);

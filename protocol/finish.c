@@ -54,6 +54,18 @@ static int died(struct migration *m, const Straddle__Answer *answer)
 			answer->reason ? answer->reason : "no reason given");
 }
 
+/* The dest has measured its parts of the downtime itself. */
+static void downtime_take(struct migration *m, const Straddle__Answer *answer)
+{
+	struct fail ignored = { 0 };
+
+	m->progress.downtime_ns = now_ns() - m->stopped_ns;
+	cookie_eat(&m->peer, &answer->cookie, &ignored);
+	m->progress.downtime_load_ns = m->peer.load_ns;
+	m->progress.downtime_arm_ns = m->peer.arm_ns;
+	m->progress.downtime_resume_ns = m->peer.resume_ns;
+}
+
 /* What became of it? Only a definite answer moves us. */
 static int answer_take(struct migration *m, Straddle__Answer **answer)
 {
@@ -63,15 +75,32 @@ static int answer_take(struct migration *m, Straddle__Answer **answer)
 	case STRADDLE__ANSWER_KIND__DIED:
 		return died(m, *answer);
 	case STRADDLE__ANSWER_KIND__COMPLETE:
+		downtime_take(m, *answer);
 		m->complete = take_ptr(*answer);	/* for Confirm */
-		m->progress.downtime_ns = now_ns() - m->stopped_ns;
 		return owner_record(m, STATE_HELD);
 	default:
-		m->progress.downtime_ns = now_ns() - m->stopped_ns;
+		downtime_take(m, *answer);
 		m->progress.missing_pages = (*answer)->missing_pages;
 		m->progress.postcopy = (*answer)->missing_pages;
 		return owner_record(m, STATE_HELD);
 	}
+}
+
+/*
+ * Its process is stopped: what is true of the guest now stays so. Where that
+ * process itself is to tell, it tells before.
+ */
+static int fence(struct migration *m)
+{
+	int ret = 0;
+
+	if (!m->driver->described_elsewhere)
+		ret = perform_compare(m);
+	if (!ret)
+		ret = fence_freeze(m);
+	if (!ret && m->driver->described_elsewhere)
+		ret = perform_compare(m);
+	return ret;
 }
 
 /**
@@ -86,12 +115,15 @@ static int answer_take(struct migration *m, Straddle__Answer **answer)
 int finish_source(struct migration *m)
 {
 	Straddle__Answer *answer;
-	int ret = owner_move(m, STATE_ASKED);
+	int ret = fence(m);
 
+	if (!ret)
+		ret = owner_move(m, STATE_ASKED);
 	if (ret < 0)
 		return ret;
 	if (finish_send(m) < 0)
 		channel_lost(m);
+	fence_arm(m);		/* while the dest is at it */
 	memset(&m->fail, 0, sizeof(m->fail));
 	ret = answer_wait(m, &answer);
 	if (ret < 0)
@@ -222,7 +254,7 @@ static int make_ready(struct migration *m)
 	if (!ret && m->driver->loads)
 		dest_serve(m->dest, m->generation, thread_loads, m);
 	if (!ret)
-		ret = load(m);
+		ret = part_time(m, &m->mine.load_ns, load);
 	if (!ret)
 		ret = memory_zap_stale(m);
 	if (!ret)
@@ -249,14 +281,19 @@ static int start_failed(struct migration *m, int error)
 	return error;
 }
 
+static int guest_start(struct migration *m)
+{
+	return m->keep_paused ? m->driver->pause(m->guest, &m->fail)
+			      : m->driver->resume(m->guest, &m->fail);
+}
+
 /*
  * It owns the guest now; a process that is gone is DIED, not NEVER_RAN. One
  * that stays paused is told, too: it waits for no migration any more.
  */
 static int start(struct migration *m)
 {
-	int ret = m->keep_paused ? m->driver->pause(m->guest, &m->fail)
-				 : m->driver->resume(m->guest, &m->fail);
+	int ret = part_time(m, &m->mine.resume_ns, guest_start);
 
 	if (ret < 0)
 		return start_failed(m, ret);
@@ -265,6 +302,11 @@ static int start(struct migration *m)
 	if (!ret)
 		answer_send(m, STRADDLE__ANSWER_KIND__RAN, NULL);
 	return ret;
+}
+
+static int go(struct migration *m)
+{
+	return owner_move(m, STATE_GO);
 }
 
 /**
@@ -285,11 +327,12 @@ int finish_dest(struct migration *m)
 		ret = finish_take(m, (Straddle__Finish *)message.body);
 	message_fini(&message);
 	if (!ret)
-		ret = make_ready(m);
+		ret = part_time(m, &m->mine.arm_ns, make_ready);
 	if (!ret)
-		ret = owner_move(m, STATE_GO);
+		ret = part_time(m, &m->mine.arm_ns, go);
 	if (ret < 0)
 		return ret;
+	m->mine.arm_ns -= m->mine.load_ns;
 	/* No vCPU's is answered earlier: who starts it before GO gets stuck. */
 	ret = dest_switch(m->dest, m->generation);
 	if (!ret)

@@ -47,6 +47,9 @@ struct guest_description {
 	uint64_t memory_bytes;	/* as its definition says */
 	bool running;		/* false: paused */
 	bool incoming;		/* created for a migration, never ran here */
+	bool drain;		/* devices write memory behind the process's
+				 * page tables: looks at what was written need
+				 * it to stand still */
 	char *live;		/* owned; text */
 	char *persistent;	/* owned; text, or NULL: transient */
 	unsigned int region_count;	/* filled by map() */
@@ -77,6 +80,8 @@ struct guest_incoming {
 
 struct guest_driver {
 	const char *name;
+	/* describe() is answered by another process than the guest's. */
+	bool described_elsewhere;
 
 	int (*list)(const struct guest_host *host, guest_each_fn *each,
 		    void *arg, struct fail *fail);

@@ -129,25 +129,10 @@ int memory_attach(struct migration *m, uint64_t features)
 	return ret;
 }
 
-/**
- * memory_detach() - take the userfaultfd out of the guest's process again
- * @m: attached or not. Regions are unregistered with it
- */
-void memory_detach(struct migration *m)
+static void attachment_end(struct migration *m)
 {
 	struct fail ignored = { 0 };
-	unsigned int i;
 
-	if (m->attachment.uffd < 0)
-		return;
-	for (i = 0; i < m->map.count && (m->registered || m->tracking); i++)
-		uffd_unregister(m->attachment.uffd,
-				page_range(&m->map.regions[i], 0,
-					   m->map.regions[i].pages));
-	m->registered = false;
-	if (m->tracking)
-		uffd_tracker_close(&m->tracker);
-	m->tracking = false;
 	if (m->handed_over) {
 		close(m->attachment.uffd);
 		m->attachment.uffd = -1;
@@ -156,6 +141,45 @@ void memory_detach(struct migration *m)
 	} else {
 		m->port_ops->detach(m->port, &m->attachment, &ignored);
 	}
+}
+
+/**
+ * memory_detach() - take the userfaultfd out of the guest's process again
+ * @m: attached or not. Regions are unregistered with it
+ */
+void memory_detach(struct migration *m)
+{
+	unsigned int i;
+
+	if (m->attachment.uffd < 0)
+		return;
+	for (i = 0; i < m->map.count && m->registered; i++)
+		uffd_unregister(m->attachment.uffd,
+				page_range(&m->map.regions[i], 0,
+					   m->map.regions[i].pages));
+	m->registered = false;
+	memory_untrack(m);
+	attachment_end(m);
+}
+
+/**
+ * memory_untrack() - source: what the guest writes is not noticed any more
+ * @m: its guest stands still, its process may be stopped
+ *
+ * Another userfaultfd may be registered from here on; this one stays in the
+ * guest's process until memory_detach().
+ */
+void memory_untrack(struct migration *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->map.count && m->tracking; i++)
+		uffd_unregister(m->attachment.uffd,
+				page_range(&m->map.regions[i], 0,
+					   m->map.regions[i].pages));
+	if (m->tracking)
+		uffd_tracker_close(&m->tracker);
+	m->tracking = false;
 }
 
 /**
@@ -174,10 +198,14 @@ int memory_track(struct migration *m)
 	ret = uffd_tracker_open(&m->tracker, m->description.pid,
 				m->attachment.uffd);
 	m->tracking = !ret;
+	if (!ret)
+		ret = drain_begin(m);
 	for (i = 0; i < m->map.count && !ret; i++)
 		ret = uffd_track(&m->tracker,
 				 page_range(&m->map.regions[i], 0,
 					    m->map.regions[i].pages));
+	if (!ret)
+		ret = drain_end(m);
 	if (ret < 0)
 		return fail_set(&m->fail, ret,
 				"cannot track what guest '%s' writes: %s",

@@ -15,6 +15,11 @@
 
 /* ---- source ------------------------------------------------------------ */
 
+static int pause_ask(struct migration *m)
+{
+	return m->driver->pause(m->guest, &m->fail);
+}
+
 /* Stop the vCPUs, drain the devices: from here on memory does not change. */
 static int guest_stop(struct migration *m)
 {
@@ -25,17 +30,27 @@ static int guest_stop(struct migration *m)
 	ret = owner_move(m, STATE_STOPPING);
 	if (ret < 0)
 		return ret;
-	m->stopped_ns = now_ns();
-	m->mine.stopped_ns = wall_clock_ns();
+	m->stopped_ns = m->drained ? m->drained_ns : now_ns();
+	m->mine.stopped_ns = wall_clock_ns() - (now_ns() - m->stopped_ns);
 	m->paused_by_us = m->description.running;
-	ret = m->driver->pause(m->guest, &m->fail);
+	if (!m->drained) {
+		m->progress.downtime_pause_ns = 0;
+		ret = part_time(m, &m->progress.downtime_pause_ns, pause_ask);
+	}
+	m->drained = false;	/* it stands still for good */
 	if (!ret)
 		ret = owner_move(m, STATE_STOPPED);
 	return ret;
 }
 
-/* A guest that changed since Begin is not the guest that Prepare made. */
-static int compare_with_begin(struct migration *m)
+/**
+ * perform_compare() - is it still the guest that Prepare made?
+ * @m: stopped
+ *
+ * Return: 0; -EBUSY with @m->fail: its definition or memory was changed since
+ * Begin, or somebody resumed it; or -errno.
+ */
+int perform_compare(struct migration *m)
 {
 	struct guest_description now = { 0 };
 	unsigned int i;
@@ -48,7 +63,7 @@ static int compare_with_begin(struct migration *m)
 		return ret;
 	}
 	if (strcmp(now.live, m->description.live) ||
-	    now.region_count != m->description.region_count)
+	    now.region_count != m->description.region_count || now.running)
 		ret = -EBUSY;
 	for (i = 0; i < now.region_count && !ret; i++)
 		if (now.regions[i].address !=
@@ -58,9 +73,15 @@ static int compare_with_begin(struct migration *m)
 	guest_description_fini(&now);
 	if (ret == -EBUSY)
 		fail_set(&m->fail, ret,
-			 "guest '%s' was changed while it was being migrated (its definition or memory is not what Begin saw); migrate it again",
+			 "guest '%s' was changed while it was being migrated (its definition or memory is not what Begin saw, or somebody resumed it); migrate it again",
 			 m->description.name);
 	return ret;
+}
+
+static int scan_last(struct migration *m)
+{
+	m->progress.downtime_scan_ns = 0;
+	return source_written(m->source, &m->tracker);
 }
 
 /* What the guest wrote up to the stop, then the last round or none. */
@@ -69,7 +90,7 @@ static int memory_last(struct migration *m, enum finish_by how)
 	int ret = 0;
 
 	if (m->tracking)
-		ret = source_written(m->source, &m->tracker);
+		ret = part_time(m, &m->progress.downtime_scan_ns, scan_last);
 	else if (!m->generation)
 		ret = source_populated(m->source);
 	if (!ret && how == FINISH_BY_COPY)
@@ -102,6 +123,8 @@ static int precopy(struct migration *m, enum finish_by *how)
 
 	if (!m->options.live)
 		ret = guest_stop(m);
+	if (!ret)
+		ret = fence_make(m);
 	if (!ret && m->options.live && m->options.rounds_max)
 		ret = track(m);
 	if (!ret)
@@ -125,13 +148,11 @@ int perform_source(struct migration *m)
 	if (!ret)
 		ret = guest_stop(m);
 	if (!ret)
-		ret = compare_with_begin(m);
-	if (!ret)
 		ret = memory_last(m, how);
 	if (!ret)
 		ret = keep_send(m);
 	if (!ret)
-		ret = save(m);
+		ret = part_time(m, &m->progress.downtime_save_ns, save);
 	if (!ret)
 		ret = state_send(m);
 	return ret;
@@ -142,11 +163,14 @@ static void guest_resume(struct migration *m)
 {
 	struct fail failed = { 0 };
 
+	if (m->drained)
+		drain_end(m);
 	if (m->state != STATE_STOPPING && m->state != STATE_STOPPED &&
 	    m->state != STATE_ASKED)
 		return;
 	if (owner_move(m, STATE_RESUMING) < 0)
 		return;
+	fence_open(m);
 	if (m->paused_by_us && !m->guest_ended &&
 	    m->driver->alive(m->guest) &&
 	    m->driver->resume(m->guest, &failed) < 0)
@@ -165,6 +189,7 @@ void perform_undo_source(struct migration *m)
 	prepare_undo_source(m);
 	source_destroy(m->source);
 	m->source = NULL;
+	fence_open(m);
 	memory_detach(m);
 }
 

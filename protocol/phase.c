@@ -42,6 +42,7 @@ void migration_init(struct migration *m, enum side side)
 	m->attachment.uffd = -1;
 	m->attachment.pidfd = -1;
 	m->attachment.remote_fd = -1;
+	m->fence = m->attachment;
 	m->tracker.pagemap = -1;
 	m->began_ns = now_ns();
 	cookie_init(&m->mine);
@@ -124,6 +125,7 @@ void migration_fini(struct migration *m)
 	dest_destroy(m->dest);
 	accepter_destroy(m->accepter);
 	uffd_attachment_close(&m->attachment);
+	uffd_attachment_close(&m->fence);
 	if (m->pagemap >= 0)
 		close(m->pagemap);
 	if (m->state_fd >= 0)

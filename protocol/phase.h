@@ -16,6 +16,7 @@ int perform_source(struct migration *m);
 void perform_undo_source(struct migration *m);
 int perform_dest(struct migration *m);
 int finish_source(struct migration *m);
+int perform_compare(struct migration *m);
 int finish_dest(struct migration *m);
 void finish_undo_dest(struct migration *m);
 int confirm_source(struct migration *m);
@@ -55,6 +56,8 @@ int owner_move(struct migration *m, enum owner_state to);
 int owner_record(struct migration *m, enum owner_state to);
 
 /* progress.c */
+int part_time(struct migration *m, uint64_t *part,
+	      int (*step)(struct migration *m));
 void progress_decide(struct migration *m, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void progress_tell(struct migration *m);
@@ -62,11 +65,21 @@ void progress_tell_due(struct migration *m);
 void progress_tell_peer(struct migration *m);
 void progress_absorb(struct migration *m, const Straddle__Progress *said);
 
+/* fence.c: nobody resumes the source's guest; drain.c: stand still for a look */
+int fence_make(struct migration *m);
+int fence_freeze(struct migration *m);
+void fence_arm(struct migration *m);
+void fence_broken(struct migration *m);
+void fence_open(struct migration *m);
+int drain_begin(struct migration *m);
+int drain_end(struct migration *m);
+
 /* memory.c: regions, userfaultfd, dirty tracking */
 int memory_map_regions(struct migration *m);
 int memory_attach(struct migration *m, uint64_t features);
 void memory_detach(struct migration *m);
 int memory_track(struct migration *m);
+void memory_untrack(struct migration *m);
 int memory_receive(struct migration *m);
 int memory_zap_stale(struct migration *m);
 

@@ -133,6 +133,24 @@ void progress_absorb(struct migration *m, const Straddle__Progress *said)
 }
 
 /**
+ * part_time() - do one step of the downtime and note how long it took
+ * @m: of the migration
+ * @part: of its progress; the step's time is added
+ * @step: what to do
+ *
+ * Return: what @step returns.
+ */
+int part_time(struct migration *m, uint64_t *part,
+	      int (*step)(struct migration *m))
+{
+	uint64_t began_ns = now_ns();
+	int ret = step(m);
+
+	*part += now_ns() - began_ns;
+	return ret;
+}
+
+/**
  * progress_decide() - say in words what was decided and why
  * @m: to report on
  * @fmt: one sentence

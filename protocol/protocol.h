@@ -85,7 +85,16 @@ struct progress {
 	uint64_t fault_bytes;
 	uint64_t repeated_pages;	/* sent twice: pushed and wanted */
 	uint64_t total_ns;		/* since Begin */
-	uint64_t downtime_ns;		/* once known */
+	uint64_t downtime_ns;		/* once known; its parts, of which the
+					 * rest is spent on the wire: */
+	uint64_t downtime_pause_ns;	/* stop vCPUs, drain devices */
+	uint64_t downtime_scan_ns;	/* the last look at what was written */
+	uint64_t downtime_save_ns;	/* device state, at the source */
+	uint64_t downtime_load_ns;	/* device state, at the dest */
+	uint64_t downtime_arm_ns;	/* what must not be mapped, journal */
+	uint64_t downtime_resume_ns;	/* start vCPUs */
+	uint64_t pauses;		/* looks for which the guest stood still */
+	uint64_t pause_max_ns;		/* the longest of them */
 	char peer_host[COOKIE_TEXT_MAX]; /* as the other host calls itself */
 	char note[160];			/* last decision, in words, or "" */
 };
@@ -163,6 +172,10 @@ struct migration {
 	int pagemap;			/* of the guest's process, or -1 */
 	bool tracking;			/* source: tracker is armed */
 	struct uffd_tracker tracker;
+	struct uffd_attachment fence;	/* source: see fence.c */
+	bool fenced;			/* source: memory is protected */
+	bool frozen;			/* source: its process is stopped */
+	bool fence_tried;		/* source: somebody resumed it */
 	bool registered;		/* dest: regions are registered */
 
 	/* Pages. */
@@ -172,6 +185,8 @@ struct migration {
 
 	/* Source. */
 	bool paused_by_us;
+	bool drained;			/* stands still for a look */
+	uint64_t drained_ns;		/* since when */
 	bool never_ran;			/* the dest promised it */
 	Straddle__Answer *complete;	/* COMPLETE that came early, owned */
 	bool switch_asked;		/* COMMAND_POSTCOPY came */

@@ -122,10 +122,19 @@ int round_run(struct migration *m)
 	return ret;
 }
 
+static int scan(struct migration *m)
+{
+	m->progress.downtime_scan_ns = 0;	/* the last one counts */
+	return source_written(m->source, &m->tracker);
+}
+
+/* A guest that had to stand still does so until it is decided how to go on. */
 static int round_scan(struct migration *m)
 {
-	int ret = source_written(m->source, &m->tracker);
+	int ret = drain_begin(m);
 
+	if (!ret)
+		ret = part_time(m, &m->progress.downtime_scan_ns, scan);
 	if (ret < 0)
 		return fail_set(&m->fail, ret,
 				"cannot see what guest '%s' wrote: %s",
@@ -220,11 +229,13 @@ int rounds_run(struct migration *m, enum finish_by *how)
 	if (!m->tracking)
 		return 0;
 	ret = source_populated(m->source);
-	do {
-		if (!ret)
-			ret = round_run(m);
+	while (!ret) {
+		ret = round_run(m);
 		if (!ret)
 			ret = round_scan(m);
-	} while (!ret && !decide(m, how));
+		if (ret || decide(m, how))
+			break;
+		ret = drain_end(m);
+	}
 	return ret;
 }

@@ -295,7 +295,7 @@ int event_refuse(struct migration *m, struct event *event)
 }
 
 enum { WAIT_CHANNEL, WAIT_COMMAND, WAIT_ENGINE, WAIT_ACCEPT, WAIT_GUEST,
-       WAIT_COUNT };
+       WAIT_FENCE, WAIT_COUNT };
 
 static void wait_set(const struct migration *m, struct pollfd *fds)
 {
@@ -316,6 +316,8 @@ static void wait_set(const struct migration *m, struct pollfd *fds)
 		fds[WAIT_ENGINE].fd = m->dest->event_fd;
 	if (m->accepter)
 		fds[WAIT_ACCEPT].fd = accepter_fd(m->accepter);
+	if (m->fenced && !m->fence_tried && !m->guest_ended)
+		fds[WAIT_FENCE].fd = m->fence.uffd;
 	if (m->guest && !m->guest_ended)
 		fds[WAIT_GUEST].fd = m->driver->pidfd(m->guest);
 }
@@ -326,6 +328,10 @@ static int wait_serve(struct migration *m, const struct pollfd *fds,
 {
 	if (fds[WAIT_GUEST].revents)
 		return guest_ended(m, event);
+	if (fds[WAIT_FENCE].revents) {
+		fence_broken(m);
+		return 0;
+	}
 	if (fds[WAIT_COMMAND].revents)
 		return read_command(m, event);
 	/* A reason that the peer tells comes before what it broke. */

@@ -205,6 +205,7 @@ static int state_get(struct guest *guest, struct guest_description *to,
 	to->running = info.state == VIR_DOMAIN_RUNNING ||
 		      info.state == VIR_DOMAIN_BLOCKED;
 	to->incoming = guest->incoming;
+	to->drain = true;	/* disks may be read past the page cache */
 	return 0;
 }
 
@@ -302,6 +303,7 @@ static int libvirt_userfaultfd_close(struct guest *guest, struct fail *fail)
 
 const struct guest_driver libvirt_driver = {
 	.name = "libvirt",
+	.described_elsewhere = true,
 	.list = libvirt_list,
 	.open = libvirt_open,
 	.close = libvirt_guest_close,

@@ -29,7 +29,7 @@ static int blocks_know(struct qemu *qemu, const struct maps *maps,
 	int ret;
 
 	if (qemu->blocks)
-		return 0;
+		return 0;	/* qemu_save() looks whether they changed */
 	blocks = calloc(1, sizeof(*blocks));
 	if (!blocks)
 		return -ENOMEM;
@@ -143,7 +143,8 @@ int qemu_map(struct qemu *qemu, struct guest_description *description,
 	int ret = maps_read(qemu->pid, &maps);
 
 	if (ret)
-		return fail_set(fail, ret, "cannot read what process %d of guest '%s' has mapped: %s",
+		return fail_set(fail, ret,
+				"cannot read what process %d of guest '%s' has mapped: %s",
 				(int)qemu->pid, qemu->name, strerror(-ret));
 	if (qemu->expected) {
 		expected = calloc(1, sizeof(*expected));

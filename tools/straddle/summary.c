@@ -41,6 +41,43 @@ static void faults_print(const struct progress *summary)
 	putchar('\n');
 }
 
+/* What the guest stood still for; the rest was spent on the wire. */
+static void downtime_print(const struct progress *summary)
+{
+	const struct {
+		const char *what;
+		uint64_t ns;
+	} parts[] = {
+		{ "pause", summary->downtime_pause_ns },
+		{ "scan", summary->downtime_scan_ns },
+		{ "save", summary->downtime_save_ns },
+		{ "load", summary->downtime_load_ns },
+		{ "arm", summary->downtime_arm_ns },
+		{ "resume", summary->downtime_resume_ns },
+	};
+	uint64_t left = summary->downtime_ns;
+	char words[QUANTITY_MAX];
+	size_t i;
+
+	if (!left)
+		return;
+	printf("  %-15s", "");
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		printf(" %s %s,", parts[i].what, time_words(parts[i].ns, words));
+		left -= parts[i].ns < left ? parts[i].ns : left;
+	}
+	printf(" transfer %s\n", time_words(left, words));
+}
+
+static void pauses_print(const struct progress *summary)
+{
+	char words[QUANTITY_MAX];
+
+	if (summary->pauses)
+		printf("  %-15s %" PRIu64 ", the longest %s\n", "pauses before",
+		       summary->pauses, time_words(summary->pause_max_ns, words));
+}
+
 /**
  * summary_print() - print the numbers of a migration that has ended
  * @summary: progress at its end
@@ -49,6 +86,8 @@ void summary_print(const struct progress *summary)
 {
 	time_print("total", summary->total_ns);
 	time_print("downtime", summary->downtime_ns);
+	downtime_print(summary);
+	pauses_print(summary);
 	printf("  %-15s %" PRIu32 "%s\n", "rounds", summary->round,
 	       summary->postcopy ? ", then post-copy" : "");
 	bytes_print("memory", summary->memory_bytes);

@@ -27,7 +27,8 @@ static void description_put(struct json_object *object,
 			       json_object_new_string(state_of(description)));
 	json_object_object_add(object, "pid", json_object_new_int(description->pid));
 	json_object_object_add(object, "vcpus", json_object_new_int((int)description->vcpus));
-	json_object_object_add(object, "memory_bytes", json_object_new_uint64(description->memory_bytes));
+	json_object_object_add(object, "memory_bytes",
+			       json_object_new_uint64(description->memory_bytes));
 	json_object_object_add(object, "persistent",
 			       json_object_new_boolean(description->persistent != NULL));
 }

@@ -16,9 +16,10 @@
  *     {"do":"note","error":S,"summary":{...},"proof":S}  each one optional;
  *                    summary: struct progress at the end, as JSON. Before
  *                    begin it is kept for the user only, not journalled
- *     {"do":"attached","remote_fd":N}  number of the userfaultfd that the
- *                    broker made in the guest's process, -1: none any more;
+ *     {"do":"attached","remote_fd":N}  number of a userfaultfd that the
+ *                    broker made in the guest's process;
  *                    when a source's worker dies, the agent removes it
+ *     {"do":"detached","remote_fd":N}  it is gone
  *     {"do":"progress",...}            struct progress as JSON; NO answer
  *   PORT_COMMAND_FD  the agent tells, the worker does not answer
  *     {"do":"job",...}                 first packet: see struct job

@@ -5,7 +5,6 @@
 
 #include "cleanup.h"
 #include "log.h"
-#include "predecessor.h"
 #include "record.h"
 #include "sys.h"
 #include "tools/lib/jsonline.h"
@@ -158,17 +157,54 @@ static int rpc_note(struct worker *worker, struct json_object *request,
 			    proof, fail);
 }
 
-static int rpc_attached(struct worker *worker, struct json_object *request,
-			struct json_object *answer, struct fail *fail)
+/* Return: the number in the guest's process, or -EINVAL. */
+static int remote_fd_of(struct worker *worker, struct json_object *request, struct fail *fail)
 {
 	struct json_object *number;
 
-	(void)answer;
 	if (!json_object_object_get_ex(request, "remote_fd", &number) ||
-	    worker->kind == WORKER_ANSWER)
-		return fail_set(fail, -EINVAL, "'attached' without a 'remote_fd'");
+	    json_object_get_int(number) < 0 || worker->kind == WORKER_ANSWER)
+		return fail_set(fail, -EINVAL, "a userfaultfd without a 'remote_fd'");
+	return json_object_get_int(number);
+}
+
+static int attached_record(struct worker *worker)
+{
 	return predecessor_record(worker->agent, worker->id, worker->side, worker->pid,
-				  json_object_get_int(number));
+				  &worker->attached);
+}
+
+static int rpc_attached(struct worker *worker, struct json_object *request,
+			struct json_object *answer, struct fail *fail)
+{
+	struct remote_fds *attached = &worker->attached;
+	int fd = remote_fd_of(worker, request, fail);
+
+	(void)answer;
+	if (fd < 0)
+		return fd;
+	if (attached->count == REMOTE_FDS_MAX)
+		return fail_set(fail, -ENOSPC, "more userfaultfds than a worker has use for");
+	attached->fd[attached->count++] = fd;
+	return attached_record(worker);
+}
+
+static int rpc_detached(struct worker *worker, struct json_object *request,
+			struct json_object *answer, struct fail *fail)
+{
+	struct remote_fds *attached = &worker->attached;
+	int fd = remote_fd_of(worker, request, fail);
+	unsigned int i;
+
+	(void)answer;
+	if (fd < 0)
+		return fd;
+	for (i = 0; i < attached->count; i++)
+		if (attached->fd[i] == fd)
+			break;
+	if (i < attached->count)
+		attached->fd[i] = attached->fd[--attached->count];
+	return attached_record(worker);
 }
 
 static const struct rpc_verb rpc_verbs[] = {
@@ -176,6 +212,7 @@ static const struct rpc_verb rpc_verbs[] = {
 	{ "move", rpc_move },
 	{ "note", rpc_note },
 	{ "attached", rpc_attached },
+	{ "detached", rpc_detached },
 };
 
 static void worker_progress(struct worker *worker, struct json_object *progress)

@@ -4,7 +4,7 @@
  *
  * RUN-DIR/worker.ID.SIDE names a worker by its pid and the time that it
  * started, which together nobody else gets until the host restarts; and the
- * userfaultfd that it has in the guest's process.
+ * userfaultfds that it has in the guest's process.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -63,21 +63,27 @@ static uint64_t started(pid_t pid)
  * @id: of the migration
  * @side: this host's
  * @pid: of the worker
- * @remote_fd: number of its userfaultfd in the guest's process, or -1
+ * @left: its userfaultfds in the guest's process
  *
  * Return: 0 or -errno.
  */
 int predecessor_record(const struct agent *agent, const char *id, enum side side, pid_t pid,
-		       int remote_fd)
+		       const struct remote_fds *left)
 {
-	char path[320], text[64];
+	char path[320], text[96];
+	unsigned int i;
+	int used;
 	__cleanup_fd int fd = -1;
 
 	record_path(agent, id, side, path, sizeof(path));
 	fd = sys_ret(open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
 	if (fd < 0)
 		return fd;
-	snprintf(text, sizeof(text), "%d %" PRIu64 " %d\n", (int)pid, started(pid), remote_fd);
+	used = snprintf(text, sizeof(text), "%d %" PRIu64, (int)pid, started(pid));
+	for (i = 0; i < left->count; i++)
+		used += snprintf(text + used, sizeof(text) - (size_t)used, " %d", left->fd[i]);
+	text[used] = '\n';
+	text[used + 1] = '\0';
 	return sys_write_all(fd, text, strlen(text));
 }
 
@@ -96,9 +102,9 @@ void predecessor_forget(const struct agent *agent, const char *id, enum side sid
 }
 
 /* A pidfd of the recorded process; -ESRCH: it is gone. */
-static int recorded_open(const char *path, int *remote_fd)
+static int recorded_open(const char *path, struct remote_fds *left)
 {
-	char text[64], *end;
+	char text[96], *end;
 	uint64_t start;
 	pid_t pid;
 	int fd;
@@ -107,7 +113,8 @@ static int recorded_open(const char *path, int *remote_fd)
 		return -ESRCH;
 	pid = (pid_t)strtol(text, &end, 10);
 	start = strtoull(end, &end, 10);
-	*remote_fd = *end == ' ' ? (int)strtol(end, NULL, 10) : -1;
+	while (*end == ' ' && left->count < REMOTE_FDS_MAX)
+		left->fd[left->count++] = (int)strtol(end, &end, 10);
 	if (pid <= 1 || !start)
 		return -ESRCH;
 	fd = (int)sys_ret(syscall(SYS_pidfd_open, pid, 0));
@@ -123,22 +130,21 @@ static int recorded_open(const char *path, int *remote_fd)
  * @agent: of this host
  * @id: of the migration
  * @side: this host's
- * @remote_fd: receives the number of the userfaultfd that it left in the
- *	guest's process, or -1
+ * @left: receives the userfaultfds that it left in the guest's process
  * @fail: says why not
  *
  * Return: 0: there is none; or -errno: one may be left.
  */
 int predecessor_end(const struct agent *agent, const char *id, enum side side,
-		    int *remote_fd, struct fail *fail)
+		    struct remote_fds *left, struct fail *fail)
 {
 	__cleanup_fd int fd = -1;
 	char path[320];
 	int ret;
 
-	*remote_fd = -1;
+	left->count = 0;
 	record_path(agent, id, side, path, sizeof(path));
-	fd = recorded_open(path, remote_fd);
+	fd = recorded_open(path, left);
 	if (fd == -ESRCH) {
 		predecessor_forget(agent, id, side);
 		return 0;

@@ -9,10 +9,13 @@
  * other rows stay as they are, and so do their workers.
  */
 #include <errno.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "broker.h"
+#include "cleanup.h"
 #include "log.h"
 #include "predecessor.h"
 #include "settle.h"
@@ -24,8 +27,9 @@ static const char restarted[] = "the agent was restarted in the middle of it";
 
 struct settle {
 	enum owner_state state;
-	/* @remote_fd: userfaultfd that is left in the guest's process, or -1 */
-	int (*run)(struct agent *agent, const struct journal_row *row, int remote_fd,
+	/* @left: userfaultfds that are left in the guest's process */
+	int (*run)(struct agent *agent, const struct journal_row *row,
+		   const struct remote_fds *left,
 		   struct fail *fail);
 };
 
@@ -68,14 +72,12 @@ static void found_close(struct found *found)
 }
 
 /* Else the next migration of the guest could not track what it writes. */
-static void guest_release(struct agent *agent, pid_t pid, int remote_fd)
+static void userfaultfd_close(struct agent *agent, pid_t pid, int remote_fd)
 {
 	struct uffd_attachment attachment;
 	struct fail fail = { 0 };
 	int broker = -1, ret;
 
-	if (remote_fd < 0)
-		return;
 	ret = broker_connect(agent->broker_fd, &broker);
 	if (!ret)
 		ret = broker_adopt(broker, pid, remote_fd, &attachment, &fail);
@@ -90,22 +92,48 @@ static void guest_release(struct agent *agent, pid_t pid, int remote_fd)
 			    fail.err ? fail.text : strerror(-ret));
 }
 
-/* BEGUN, PERFORMING: the guest never stopped. */
+static void guest_release(struct agent *agent, pid_t pid, const struct remote_fds *left)
+{
+	unsigned int i;
+
+	for (i = 0; i < left->count; i++)
+		userfaultfd_close(agent, pid, left->fd[i]);
+}
+
+/*
+ * BEGUN, PERFORMING: the guest never stopped, but for a moment at each look at
+ * what it wrote, if its devices bypass page tables.
+ */
 static int settle_running(struct agent *agent, const struct journal_row *row,
-			  int remote_fd, struct fail *fail)
+			  const struct remote_fds *left, struct fail *fail)
 {
 	struct found found = { .driver = NULL };
+	int ret = 0;
 
-	if (remote_fd >= 0 && !row_guest(agent, row, &found, NULL)) {
-		guest_release(agent, found.description.pid, remote_fd);
+	if (left->count && !row_guest(agent, row, &found, NULL)) {
+		guest_release(agent, found.description.pid, left);
+		if (found.description.drain && !found.description.running && !row->paused)
+			ret = found.driver->resume(found.guest, fail);
 		found_close(&found);
 	}
-	return row_move(agent, row, STATE_RESUMED, fail);
+	return ret ? ret : row_move(agent, row, STATE_RESUMED, fail);
+}
+
+/* A process that was stopped so that nobody could resume its guest. */
+static void guest_thaw(pid_t pid)
+{
+	__cleanup_file FILE *file = NULL;
+	char path[64], state = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	file = fopen(path, "re");
+	if (file && fscanf(file, "%*d (%*[^)]) %c", &state) == 1 && state == 'T')
+		kill(pid, SIGCONT);
 }
 
 /* STOPPING, STOPPED, RESUMING: it is to go on here, as it was at Begin. */
 static int settle_stopped(struct agent *agent, const struct journal_row *row,
-			  int remote_fd, struct fail *fail)
+			  const struct remote_fds *left, struct fail *fail)
 {
 	struct found found = { .driver = NULL };
 	struct fail why = { 0 };
@@ -115,6 +143,7 @@ static int settle_stopped(struct agent *agent, const struct journal_row *row,
 		ret = row_move(agent, row, STATE_RESUMING, fail);
 	if (ret)
 		return ret;
+	guest_thaw(row->guest_pid);
 	ret = row_guest(agent, row, &found, &why);
 	if (ret && ret != -ENOENT)
 		return fail_set(fail, ret, "%s", why.err ? why.text : strerror(-ret));
@@ -123,7 +152,7 @@ static int settle_stopped(struct agent *agent, const struct journal_row *row,
 			    row->guest, row->id);
 		return row_move(agent, row, STATE_RESUMED, fail);
 	}
-	guest_release(agent, found.description.pid, remote_fd);
+	guest_release(agent, found.description.pid, left);
 	if (!row->paused)
 		ret = found.driver->resume(found.guest, fail);
 	found_close(&found);
@@ -158,7 +187,7 @@ static void definition_restore(struct agent *agent, const struct journal_row *ro
  * definition: a row that has ended is not looked at again.
  */
 static int settle_incoming(struct agent *agent, const struct journal_row *row,
-			   int remote_fd, struct fail *fail)
+			   const struct remote_fds *left, struct fail *fail)
 {
 	struct found found = { .driver = NULL };
 	struct fail why = { 0 };
@@ -167,7 +196,7 @@ static int settle_incoming(struct agent *agent, const struct journal_row *row,
 	definition_restore(agent, row);
 	ret = row_move(agent, row, STATE_DISCARDED, fail);
 	/* It ends with the guest's process. */
-	(void)remote_fd;
+	(void)left;
 	if (ret)
 		return ret;
 	states_remove(agent, row);
@@ -201,7 +230,8 @@ static const struct settle settle_table[] = {
 bool settle_row(struct agent *agent, const struct journal_row *row, const char *reason)
 {
 	struct fail fail = { 0 };
-	int ret, remote_fd;
+	struct remote_fds left;
+	int ret;
 	size_t i;
 
 	for (i = 0; i < sizeof(settle_table) / sizeof(settle_table[0]); i++)
@@ -212,12 +242,12 @@ bool settle_row(struct agent *agent, const struct journal_row *row, const char *
 			    row->id, row->guest, owner_state_name(row->state));
 		return false;
 	}
-	ret = predecessor_end(agent, row->id, row->side, &remote_fd, &fail);
+	ret = predecessor_end(agent, row->id, row->side, &left, &fail);
 	if (!ret)
 		ret = journal_note(agent->journal, row->id, row->side, reason, NULL, NULL,
 				   &fail);
 	if (!ret)
-		ret = settle_table[i].run(agent, row, remote_fd, &fail);
+		ret = settle_table[i].run(agent, row, &left, &fail);
 	if (ret)
 		log_error("migration %s of guest '%s' cannot be ended: %s", row->id, row->guest,
 			  fail.err ? fail.text : strerror(-ret));

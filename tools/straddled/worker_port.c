@@ -142,9 +142,9 @@ static int port_note(void *port, const char *error, const char *summary,
 }
 
 /* Who ends what a dead worker left has to know of its userfaultfd. */
-static int tell_attached(int remote_fd, struct fail *fail)
+static int tell_attached(const char *verb, int remote_fd, struct fail *fail)
 {
-	struct json_object *object = request("attached");
+	struct json_object *object = request(verb);
 
 	json_object_object_add(object, "remote_fd",
 			       json_object_new_int(remote_fd));
@@ -160,7 +160,7 @@ static int port_attach(void *port, pid_t pid, struct uffd_attachment *made,
 	ret = broker_attach(PORT_BROKER_FD, pid, made, fail);
 	if (ret < 0)
 		return ret;
-	ret = tell_attached(made->remote_fd, fail);
+	ret = tell_attached("attached", made->remote_fd, fail);
 	if (ret < 0)
 		broker_detach(PORT_BROKER_FD, made, NULL);
 	return ret;
@@ -189,13 +189,13 @@ static int port_zap(void *port, const struct uffd_attachment *attachment,
 static int port_detach(void *port, struct uffd_attachment *attachment,
 		       struct fail *fail)
 {
-	int ret;
+	int remote_fd = attachment->remote_fd, ret;
 
 	(void)port;
 	ret = broker_detach(PORT_BROKER_FD, attachment, fail);
 	/* Without an agent there is nobody who would look. */
 	if (!ret)
-		(void)tell_attached(-1, NULL);
+		(void)tell_attached("detached", remote_fd, NULL);
 	return ret;
 }
 

@@ -114,7 +114,8 @@ static int worker_start(struct worker *worker, struct json_object *job, struct f
 	int ret = worker_spawn(worker, fail);
 
 	if (!ret && worker->kind != WORKER_ANSWER)
-		ret = predecessor_record(agent, worker->id, worker->side, worker->pid, -1);
+		ret = predecessor_record(agent, worker->id, worker->side, worker->pid,
+					 &worker->attached);
 	if (!ret)
 		ret = packet_send(worker->command, job, -1);
 	json_object_put(job);

@@ -4,6 +4,7 @@
 #define STRADDLE_WORKERS_H
 
 #include "agent.h"
+#include "predecessor.h"
 #include "protocol/protocol.h"
 #include "uplink.h"
 
@@ -30,6 +31,7 @@ struct worker {
 	int pidfd, rpc, command;	/* rpc -1: broken off */
 	sd_event_source *exit_source, *rpc_source;
 	bool begun;			/* it has a row */
+	struct remote_fds attached;	/* in the guest's process */
 	char error[512];		/* first reason of failure, or "" */
 	struct json_object *summary;	/* or NULL */
 	struct json_object *progress;	/* the last, or NULL */

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * drain.c - stand still for a look at what was written.
+ *
+ * A page that a device's direct I/O has pinned is written behind the page
+ * tables' back: protected while the read is in flight and filled afterwards,
+ * it does not show up in any later look. So whoever has such devices stands
+ * still, with I/O drained, while its memory is protected or looked at.
+ */
+#include "protocol/phase.h"
+#include "sys.h"
+
+/**
+ * drain_begin() - have the guest stand still, if its devices ask for it
+ * @m: performing
+ *
+ * Return: 0 or -errno with @m->fail.
+ */
+int drain_begin(struct migration *m)
+{
+	int ret;
+
+	if (!m->description.drain || !m->description.running || m->drained ||
+	    m->state == STATE_STOPPED)
+		return 0;
+	m->drained_ns = now_ns();
+	m->drained = true;	/* also if it failed half way */
+	ret = m->driver->pause(m->guest, &m->fail);
+	m->progress.downtime_pause_ns = now_ns() - m->drained_ns;
+	return ret;
+}
+
+/**
+ * drain_end() - let it go on
+ * @m: standing still or not
+ *
+ * Return: 0 or -errno with @m->fail; then it stands still.
+ */
+int drain_end(struct migration *m)
+{
+	uint64_t stood_ns;
+	int ret;
+
+	if (!m->drained)
+		return 0;
+	ret = m->driver->resume(m->guest, &m->fail);
+	if (ret < 0)
+		return ret;
+	m->drained = false;
+	stood_ns = now_ns() - m->drained_ns;
+	m->progress.pauses++;
+	if (stood_ns > m->progress.pause_max_ns)
+		m->progress.pause_max_ns = stood_ns;
+	return 0;
+}

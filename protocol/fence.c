@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * fence.c - the source's guest does not run any more, whoever resumes it.
+ *
+ * A held guest is an ordinary paused one to everybody else: an operator, or a
+ * program that watches over guests, may resume it. Before the dest is asked,
+ * its process is stopped by SIGSTOP; while the dest works, its memory is
+ * write-protected by a userfaultfd of its own; then the process goes on, so
+ * that its hypervisor answers. A vCPU that is started nevertheless waits at
+ * its first write. The fence was made before the guest stood still, and costs
+ * it two signals while it does.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "protocol/phase.h"
+#include "sys.h"
+
+#define FENCE_FEATURES	(UFFD_FEATURE_PAGEFAULT_FLAG_WP |	\
+			 UFFD_FEATURE_WP_HUGETLBFS_SHMEM |	\
+			 UFFD_FEATURE_WP_UNPOPULATED)
+
+static int process_signal(struct migration *m, int signal)
+{
+	int ret = (int)sys_ret(syscall(SYS_pidfd_send_signal,
+				       m->driver->pidfd(m->guest), signal,
+				       NULL, 0));
+
+	if (!ret)
+		m->frozen = signal == SIGSTOP;
+	return ret;
+}
+
+/**
+ * fence_make() - a second userfaultfd in the guest's process, for later
+ * @m: performing, the guest may run
+ *
+ * Without one (an older kernel, say) the process stays stopped instead.
+ *
+ * Return: 0 or -errno with @m->fail.
+ */
+int fence_make(struct migration *m)
+{
+	struct fail ignored = { 0 };
+	int ret = m->port_ops->attach(m->port, m->description.pid, &m->fence,
+				      &m->fail);
+
+	if (ret < 0)
+		return ret;
+	if (uffd_enable(m->fence.uffd, FENCE_FEATURES) < 0)
+		m->port_ops->detach(m->port, &m->fence, &ignored);
+	return 0;
+}
+
+/**
+ * fence_freeze() - stop the guest's process, before the dest is asked
+ * @m: stopped
+ *
+ * Return: 0 or -errno with @m->fail.
+ */
+int fence_freeze(struct migration *m)
+{
+	int ret = process_signal(m, SIGSTOP);
+
+	return ret < 0 ? fail_set(&m->fail, ret,
+				  "cannot stop process %d of guest '%s': %s",
+				  (int)m->description.pid, m->description.name,
+				  strerror(-ret)) : 0;
+}
+
+static int protect_all(struct migration *m)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < m->map.count && !ret; i++) {
+		struct range range = page_range(&m->map.regions[i], 0,
+						m->map.regions[i].pages);
+
+		ret = uffd_register(m->fence.uffd, range,
+				    UFFDIO_REGISTER_MODE_WP);
+		if (!ret)
+			ret = uffd_protect(m->fence.uffd, range);
+	}
+	return ret;
+}
+
+/**
+ * fence_arm() - protect the guest's memory, then let its process go on
+ * @m: asked; frozen
+ *
+ * Where memory cannot be protected, the process stays stopped: a fence too,
+ * but its hypervisor does not answer.
+ */
+void fence_arm(struct migration *m)
+{
+	memory_untrack(m);
+	if (m->fence.uffd < 0 || protect_all(m) < 0)
+		return;
+	m->fenced = true;
+	process_signal(m, SIGCONT);
+}
+
+/**
+ * fence_broken() - somebody resumed the held guest: it waits, and is told
+ * @m: fenced; its userfaultfd has an event
+ *
+ * The process is stopped once more: a vCPU that waits in a fault cannot be
+ * paused by its hypervisor.
+ */
+void fence_broken(struct migration *m)
+{
+	process_signal(m, SIGSTOP);
+	m->fence_tried = true;
+	progress_decide(m,
+			"somebody resumed guest '%s', which runs on %s: process %d is stopped (SIGSTOP), it changed nothing",
+			m->description.name, m->options.host,
+			(int)m->description.pid);
+}
+
+/**
+ * fence_open() - the guest may run here again, or its process is to end
+ * @m: fenced, frozen or neither
+ */
+void fence_open(struct migration *m)
+{
+	struct fail ignored = { 0 };
+	unsigned int i;
+
+	for (i = 0; i < m->map.count && m->fenced; i++)
+		uffd_unregister(m->fence.uffd,
+				page_range(&m->map.regions[i], 0,
+					   m->map.regions[i].pages));
+	m->fenced = false;
+	if (m->frozen)
+		process_signal(m, SIGCONT);
+	if (m->fence.uffd >= 0)
+		m->port_ops->detach(m->port, &m->fence, &ignored);
+}
