@@ -49,5 +49,8 @@ $(O)/selftests/demo/demo: $(call objects,selftests/demo) $(test_lib) $(archives)
 	$(call say,LD)
 	$(Q)$(link_test)
 
+# The guest of the libvirt tests: a kernel and an initramfs.
+include selftests/libvirt/guest/guest.mk
+
 .PHONY: tests
-tests: $(test_programs) $(if $(wildcard selftests/demo/*.c),$(O)/selftests/demo/demo)
+tests: $(test_programs) $(if $(wildcard selftests/demo/*.c),$(O)/selftests/demo/demo) $(if $(filter libvirt,$(or $(TARGETS),libvirt)),test-guest)
