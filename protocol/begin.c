@@ -12,65 +12,63 @@
 
 #include "protocol/phase.h"
 
-/* What stands in the way, all of it, in one message. */
-struct obstacles {
-	char text[400];
-	size_t used;
-};
-
-__attribute__((format(printf, 2, 3)))
-static void obstacle(struct obstacles *found, const char *fmt, ...)
-{
-	size_t room = sizeof(found->text) - found->used;
-	va_list args;
-	int size;
-
-	if (found->used)
-		found->used += (size_t)snprintf(found->text + found->used,
-						room, "; ");
-	if (found->used >= sizeof(found->text))
-		return;
-	room = sizeof(found->text) - found->used;
-	va_start(args, fmt);
-	size = vsnprintf(found->text + found->used, room, fmt, args);
-	va_end(args);
-	if (size > 0)
-		found->used += (size_t)size;
-}
-
 static void check_regions(const struct migration *m, struct obstacles *found)
 {
 	const struct guest_description *guest = &m->description;
 	unsigned int i;
 
 	if (!guest->region_count)
-		obstacle(found, "its hypervisor names no memory");
+		obstacle(found, -EINVAL, "its hypervisor names no memory");
 	for (i = 0; i < guest->region_count; i++)
 		if (guest->regions[i].shared && guest->regions[i].fd < 0)
-			obstacle(found,
+			obstacle(found, -EINVAL,
 				 "its shared region '%s' has no file to read",
 				 guest->regions[i].name);
 }
 
-static int check_guest(struct migration *m)
+static void check_options(const struct migration *m, struct obstacles *found)
 {
 	const struct guest_description *guest = &m->description;
-	struct obstacles found = { .used = 0 };
 
 	if (guest->incoming)
-		obstacle(&found, "it is just arriving here");
+		obstacle(found, -EINVAL, "it is just arriving here");
 	if (m->options.persistent && !guest->persistent)
-		obstacle(&found,
+		obstacle(found, -EINVAL,
 			 "--persistent needs a persistent definition and it is transient; leave the option out");
 	if (m->options.undefine_source && !guest->persistent)
-		obstacle(&found,
+		obstacle(found, -EINVAL,
 			 "--undefinesource needs a persistent definition and it is transient; leave the option out");
-	check_regions(m, &found);
-	if (!found.used)
+}
+
+/* Where its memory lies; to ask only whether it could go needs no answer. */
+static void map_guest(struct migration *m, struct obstacles *found)
+{
+	struct fail why = { 0 };
+	int ret;
+
+	if (m->options.dry_run)
+		return;
+	ret = m->driver->map(m->guest, &m->description, &why);
+	if (ret < 0)
+		obstacle(found, ret, "%s", why.err ? why.text : strerror(-ret));
+	else
+		check_regions(m, found);
+}
+
+/* All that is in the way on this side; a dry run goes on to the other. */
+static int check_guest(struct migration *m)
+{
+	struct obstacles *found = &m->obstacles;
+
+	check_options(m, found);
+	if (m->driver->check_leaving)
+		m->driver->check_leaving(m->guest, &m->description, found);
+	map_guest(m, found);
+	if (!found->err || m->options.dry_run)
 		return 0;
-	return fail_set(&m->fail, -EINVAL,
-			"guest '%s' cannot be migrated: %s", guest->name,
-			found.text);
+	return fail_set(&m->fail, found->err,
+			"guest '%s' cannot be migrated: %s",
+			m->description.name, found->text);
 }
 
 static int row_begin(struct migration *m)
@@ -108,11 +106,10 @@ int begin_source(struct migration *m)
 	if (!ret)
 		ret = m->driver->describe(m->guest, &m->description, &m->fail);
 	if (!ret)
-		ret = m->driver->map(m->guest, &m->description, &m->fail);
-	if (!ret)
 		ret = check_guest(m);
-	if (!ret)
-		ret = row_begin(m);
+	if (ret < 0 || m->options.dry_run)
+		return ret;
+	ret = row_begin(m);
 	if (!ret)
 		ret = memory_map_regions(m);
 	if (!ret)

@@ -18,6 +18,7 @@ void guest_description_fini(struct guest_description *description)
 			close(description->regions[i].fd);
 	free(description->live);
 	free(description->persistent);
+	free(description->disks);
 	*description = (struct guest_description){ 0 };
 }
 

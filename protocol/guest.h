@@ -14,7 +14,9 @@
 #include <sys/types.h>
 
 #include "fail.h"
+#include "obstacles.h"
 
+#define GUEST_DISKS_MAX		64
 #define GUEST_REGIONS_MAX	64
 #define GUEST_REGION_NAME_MAX	128	/* bytes, NUL included */
 #define GUEST_NAME_MAX		64	/* bytes, NUL included */
@@ -32,6 +34,14 @@ struct guest_region {
 	int fd;			/* shared: its file, owned by the description;
 				 * private: -1 */
 	uint64_t offset;	/* shared: where in the file it starts */
+};
+
+/* A disk that the guest writes, as this host sees it. */
+struct guest_disk {
+	char target[32];	/* the guest's name for it, "vda" */
+	char path[512];		/* file or block device */
+	uint64_t filesystem;	/* statfs(2): f_type */
+	uint64_t device, inode;	/* stat(2) */
 };
 
 /*
@@ -52,6 +62,9 @@ struct guest_description {
 				 * it to stand still */
 	char *live;		/* owned; text */
 	char *persistent;	/* owned; text, or NULL: transient */
+	char version[64];	/* of the hypervisor, or "" */
+	unsigned int disk_count;
+	struct guest_disk *disks;	/* owned */
 	unsigned int region_count;	/* filled by map() */
 	struct guest_region regions[GUEST_REGIONS_MAX];
 };
@@ -76,6 +89,12 @@ struct guest_incoming {
 	const struct guest_region *regions;	/* as they are at the source:
 						 * name, size, page_size */
 	unsigned int region_count;
+	const char *version;	/* of the source's hypervisor, or "" */
+	const char *boot_id;	/* of the source's kernel, or "" */
+	const struct guest_disk *disks;	/* as the source sees them */
+	unsigned int disk_count;
+	bool unsafe;		/* disks need not be shared */
+	bool allow_version_skew;
 };
 
 struct guest_driver {
@@ -114,6 +133,13 @@ struct guest_driver {
 	 */
 	bool (*loads)(struct guest *guest, uint32_t thread);
 
+	/*
+	 * Everything that keeps it from leaving; and what only a migration
+	 * asks for: version, disks. NULL: nothing keeps it, nothing is known.
+	 */
+	void (*check_leaving)(struct guest *guest,
+			      struct guest_description *description,
+			      struct obstacles *all);
 	/* Check that @incoming could be made here: every obstacle at once. */
 	int (*check)(const struct guest_host *host,
 		     const struct guest_incoming *incoming, struct fail *fail);

@@ -73,7 +73,7 @@ struct journal_row {
 	bool paused;		/* source: it was paused before Begin */
 	uint64_t began_ns;	/* CLOCK_REALTIME */
 	uint64_t ended_ns;	/* 0: open */
-	char error[512];	/* first reason of failure, or "" */
+	char error[FAIL_TEXT_MAX];	/* first reason of failure, or "" */
 	char *summary;		/* JSON, owned, or NULL */
 	char *proof;		/* JSON, owned, or NULL: for COMPLETE again */
 	bool acknowledged;	/* DISCARDED: the source has heard it */

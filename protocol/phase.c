@@ -110,6 +110,8 @@ int migration_run(struct migration *m)
 			progress_tell(m);
 			return ret;
 		}
+		if (m->options.dry_run && m->phase == PHASE_PREPARE)
+			break;
 	}
 	progress_tell(m);
 	return 0;

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cleanup.h"
 #include "protocol/accept.h"
 #include "protocol/phase.h"
 #include "sys.h"
@@ -57,17 +58,59 @@ static void describe_regions(struct migration *m, Straddle__Region *regions,
 	}
 }
 
+/* How this host sees the disks, for the dest to compare with what it sees. */
+static void describe_disks(struct migration *m, Straddle__Disk *disks,
+			   Straddle__Disk **list)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->description.disk_count; i++) {
+		struct guest_disk *disk = &m->description.disks[i];
+
+		straddle__disk__init(&disks[i]);
+		disks[i].target = disk->target;
+		disks[i].path = disk->path;
+		disks[i].filesystem = disk->filesystem;
+		disks[i].device = disk->device;
+		disks[i].inode = disk->inode;
+		list[i] = &disks[i];
+	}
+}
+
+/* The kernel's own name for this boot; "" where it has none. */
+static void boot_id_read(char *text, size_t size)
+{
+	__cleanup_file FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	if (!file || !fgets(text, (int)size, file))
+		*text = '\0';
+	text[strcspn(text, "\n")] = '\0';
+}
+
 static int prepare_send(struct migration *m)
 {
 	Straddle__Region regions[GUEST_REGIONS_MAX];
 	Straddle__Region *list[GUEST_REGIONS_MAX];
+	Straddle__Disk disks[GUEST_DISKS_MAX];
+	Straddle__Disk *disk_list[GUEST_DISKS_MAX];
+	char boot_id[64];
 	Straddle__Prepare prepare = STRADDLE__PREPARE__INIT;
 	struct guest_description *guest = &m->description;
 	int ret;
 
 	describe_regions(m, regions, list);
+	describe_disks(m, disks, disk_list);
+	boot_id_read(boot_id, sizeof(boot_id));
 	prepare.guest = guest->name;
 	prepare.hypervisor = (char *)m->driver->name;
+	prepare.version = guest->version;
+	prepare.boot_id = boot_id;
+	prepare.n_disks = guest->disk_count;
+	prepare.disks = disk_list;
+	prepare.has_unsafe = prepare.unsafe = m->options.unsafe;
+	prepare.has_allow_version_skew = m->options.allow_version_skew;
+	prepare.allow_version_skew = m->options.allow_version_skew;
+	prepare.has_dry_run = prepare.dry_run = m->options.dry_run;
 	prepare.dest_name = m->options.dest_name[0] ? m->options.dest_name
 						    : guest->name;
 	prepare.uuid = guest->uuid;
@@ -133,6 +176,17 @@ static int prepared_wait(struct migration *m)
 	return ret;
 }
 
+/* What both sides have to say. */
+static int dry_run_end(struct migration *m)
+{
+	if (m->fail.err)
+		obstacle(&m->obstacles, m->fail.err, "%s", m->fail.text);
+	if (!m->obstacles.err)
+		return 0;
+	memset(&m->fail, 0, sizeof(m->fail));
+	return fail_set(&m->fail, m->obstacles.err, "%s", m->obstacles.text);
+}
+
 /**
  * prepare_source() - have the dest get ready, open all lanes
  * @m: begun
@@ -147,6 +201,8 @@ int prepare_source(struct migration *m)
 		ret = prepare_send(m);
 	if (!ret)
 		ret = prepared_wait(m);
+	if (m->options.dry_run)
+		return dry_run_end(m);
 	if (!ret)
 		ret = lanes_connect(m);
 	return ret;
@@ -204,7 +260,8 @@ static int prepare_take(struct migration *m, const Straddle__Prepare *said)
 	if (strlen(said->dest_name) >= GUEST_NAME_MAX ||
 	    strlen(said->uuid) >= GUEST_UUID_SIZE ||
 	    strlen(said->live) > GUEST_DEFINITION_MAX ||
-	    said->epoch >= INT64_MAX || !said->n_regions || said->n_regions > GUEST_REGIONS_MAX)
+	    said->epoch >= INT64_MAX || said->n_regions > GUEST_REGIONS_MAX ||
+	    (!said->n_regions && !said->dry_run))
 		return fail_set(&m->fail, -EPROTO,
 				"the source's Prepare is out of bounds");
 	m->driver = guest_driver_named(m->drivers, said->hypervisor
@@ -219,6 +276,7 @@ static int prepare_take(struct migration *m, const Straddle__Prepare *said)
 	snprintf(m->description.uuid, sizeof(m->description.uuid), "%s",
 		 said->uuid);
 	m->epoch = said->epoch + 1;	/* GO's, reserved for us */
+	m->options.dry_run = said->dry_run;
 	m->keep_paused = said->paused;
 	m->fault_lanes = lanes_accept(said->fault_lanes,
 				      vcpus < FAULT_LANES ? vcpus
@@ -273,6 +331,49 @@ static void regions_take(const Straddle__Prepare *said,
 	}
 }
 
+static void disks_take(const Straddle__Prepare *said, struct guest_disk *disks)
+{
+	size_t i;
+
+	for (i = 0; i < said->n_disks; i++) {
+		const Straddle__Disk *disk = said->disks[i];
+
+		disks[i] = (struct guest_disk){
+			.filesystem = disk->filesystem,
+			.device = disk->device,
+			.inode = disk->inode,
+		};
+		snprintf(disks[i].target, sizeof(disks[i].target), "%s",
+			 disk->target);
+		snprintf(disks[i].path, sizeof(disks[i].path), "%s",
+			 disk->path);
+	}
+}
+
+/* Could it be made here? Everything that is in the way. */
+static int guest_check(struct migration *m, const Straddle__Prepare *said)
+{
+	struct guest_disk *disks = calloc(said->n_disks + 1, sizeof(*disks));
+	struct guest_incoming incoming = {
+		.live = m->prepare_live,
+		.name = m->dest_name,
+		.version = said->version ? said->version : "",
+		.boot_id = said->boot_id ? said->boot_id : "",
+		.disks = disks,
+		.disk_count = (unsigned int)said->n_disks,
+		.unsafe = said->unsafe,
+		.allow_version_skew = said->allow_version_skew,
+	};
+	int ret;
+
+	if (!disks)
+		return -ENOMEM;
+	disks_take(said, disks);
+	ret = m->driver->check(&m->host, &incoming, &m->fail);
+	free(disks);
+	return ret;
+}
+
 static int guest_create(struct migration *m, const Straddle__Prepare *said)
 {
 	struct guest_region regions[GUEST_REGIONS_MAX];
@@ -282,11 +383,9 @@ static int guest_create(struct migration *m, const Straddle__Prepare *said)
 		.regions = regions,
 		.region_count = (unsigned int)said->n_regions,
 	};
-	int ret;
+	int ret = guest_check(m, said);
 
 	regions_take(said, regions);
-	ret = m->driver->check(&m->host, &incoming, &m->fail);
-
 	if (!ret)
 		ret = m->driver->create_incoming(&m->host, &incoming,
 						 &m->guest, &m->fail);
@@ -374,6 +473,8 @@ static int prepare_guest(struct migration *m, const Straddle__Prepare *said)
 {
 	int ret = prepare_take(m, said);
 
+	if (!ret && said->dry_run)
+		return guest_check(m, said);
 	if (!ret)
 		ret = row_begin(m);
 	if (!ret)

@@ -18,6 +18,7 @@
 #include "protocol/cookie.h"
 #include "protocol/guest.h"
 #include "protocol/journal.h"
+#include "obstacles.h"
 #include "protocol/message.h"
 #include "uffd/uffd.h"
 
@@ -35,6 +36,9 @@ struct migration_options {
 	bool persistent;		/* define at the dest */
 	bool undefine_source;
 	bool handover;			/* guest hands over its userfaultfd */
+	bool dry_run;			/* say what is in the way, move nothing */
+	bool unsafe;			/* disks that the dest may not share */
+	bool allow_version_skew;	/* of the two hypervisors */
 	uint64_t bandwidth;		/* bytes a second, 0: unlimited */
 	uint64_t postcopy_bandwidth;
 	uint64_t downtime_ns;		/* target */
@@ -149,6 +153,7 @@ struct migration {
 	enum owner_state state;
 	const struct guest_driver *driver;	/* the guest's */
 	struct guest *guest;
+	struct obstacles obstacles;	/* of this side */
 	struct guest_description description;
 	bool guest_ended;		/* its process here is gone */
 	bool agent_gone;		/* the port answers no more */

@@ -266,16 +266,6 @@ static bool libvirt_loads(struct guest *guest, uint32_t thread)
 	return qemu_loads(&guest->qemu, thread);
 }
 
-static int libvirt_check(const struct guest_host *host,
-			 const struct guest_incoming *incoming,
-			 struct fail *fail)
-{
-	(void)host;
-	(void)incoming;
-	(void)fail;
-	return 0;
-}
-
 /* libvirt first, so that it is not surprised; what stays is killed. */
 static int libvirt_destroy(struct guest *guest, struct fail *fail)
 {
@@ -316,6 +306,7 @@ const struct guest_driver libvirt_driver = {
 	.save = libvirt_save,
 	.load = libvirt_load,
 	.loads = libvirt_loads,
+	.check_leaving = libvirt_check_leaving,
 	.check = libvirt_check,
 	.create_incoming = libvirt_create_incoming,
 	.destroy = libvirt_destroy,

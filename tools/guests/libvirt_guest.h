@@ -26,6 +26,13 @@ int libvirt_guest_find(struct guest *guest, const char *name,
 struct guest *libvirt_guest_new(struct fail *fail);
 void libvirt_guest_close(struct guest *guest);
 
+/* libvirt_leave.c, libvirt_check.c: the gate, on either side */
+void libvirt_check_leaving(struct guest *guest,
+			   struct guest_description *description,
+			   struct obstacles *all);
+int libvirt_check(const struct guest_host *host,
+		  const struct guest_incoming *incoming, struct fail *fail);
+
 /* libvirt_define.c */
 int libvirt_define(const struct guest_host *host, const char *name,
 		   const char *text, char **previous, struct fail *fail);

@@ -53,6 +53,17 @@ void xml_free(struct xml *xml)
 	free(xml);
 }
 
+static char *node_text(xmlDocPtr document, xmlNodePtr node)
+{
+	xmlBufferPtr buffer = xmlBufferCreate();
+	char *text = NULL;
+
+	if (buffer && xmlNodeDump(buffer, document, node, 0, 0) > 0)
+		text = strdup((const char *)xmlBufferContent(buffer));
+	xmlBufferFree(buffer);
+	return text;
+}
+
 /**
  * xml_text() - a definition as text
  * @xml: what to write
@@ -61,14 +72,7 @@ void xml_free(struct xml *xml)
  */
 char *xml_text(const struct xml *xml)
 {
-	xmlBufferPtr buffer = xmlBufferCreate();
-	char *text = NULL;
-
-	if (buffer && xmlNodeDump(buffer, xml->document,
-				  xmlDocGetRootElement(xml->document), 0, 0) > 0)
-		text = strdup((const char *)xmlBufferContent(buffer));
-	xmlBufferFree(buffer);
-	return text;
+	return node_text(xml->document, xmlDocGetRootElement(xml->document));
 }
 
 /* The nodes of a path; NULL: none. To be freed with its object. */
@@ -82,6 +86,24 @@ static xmlXPathObjectPtr find(const struct xml *xml, const char *path)
 		return NULL;
 	}
 	return found;
+}
+
+/**
+ * xml_node() - the first node of a path, as XML
+ * @xml: to look into
+ * @path: XPath
+ *
+ * Return: its text, the caller's; NULL: there is none.
+ */
+char *xml_node(const struct xml *xml, const char *path)
+{
+	xmlXPathObjectPtr found = find(xml, path);
+	char *text = NULL;
+
+	if (found)
+		text = node_text(xml->document, found->nodesetval->nodeTab[0]);
+	xmlXPathFreeObject(found);
+	return text;
 }
 
 /**
@@ -105,6 +127,36 @@ char *xml_get(const struct xml *xml, const char *path)
 	xmlFree(content);
 	xmlXPathFreeObject(found);
 	return text;
+}
+
+/**
+ * xml_each() - look at each node of a path
+ * @xml: to look into
+ * @path: XPath
+ * @each: called with each of them: paths without a first slash begin there
+ * @arg: for @each
+ *
+ * Return: 0; what @each returned, which ends it; or -ENOMEM.
+ */
+int xml_each(const struct xml *xml, const char *path, xml_each_fn *each,
+	     void *arg)
+{
+	xmlXPathObjectPtr found = find(xml, path);
+	struct xml node = { .document = xml->document };
+	int i, ret = 0;
+
+	if (!found)
+		return 0;
+	node.context = xmlXPathNewContext(xml->document);
+	if (!node.context)
+		ret = -ENOMEM;
+	for (i = 0; i < found->nodesetval->nodeNr && !ret; i++) {
+		node.context->node = found->nodesetval->nodeTab[i];
+		ret = each(&node, arg);
+	}
+	xmlXPathFreeContext(node.context);
+	xmlXPathFreeObject(found);
+	return ret;
 }
 
 /**

@@ -13,7 +13,11 @@ struct xml;			/* a parsed definition */
 int xml_parse(const char *text, struct xml **xml, struct fail *fail);
 void xml_free(struct xml *xml);
 char *xml_text(const struct xml *xml);
+char *xml_node(const struct xml *xml, const char *path);
 char *xml_get(const struct xml *xml, const char *path);
+typedef int xml_each_fn(const struct xml *node, void *arg);
+int xml_each(const struct xml *xml, const char *path, xml_each_fn *each,
+	     void *arg);
 unsigned int xml_count(const struct xml *xml, const char *path);
 int xml_set(struct xml *xml, const char *path, const char *value);
 

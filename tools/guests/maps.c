@@ -6,6 +6,7 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 #include "cleanup.h"
@@ -33,12 +34,14 @@ static int maps_add(struct maps *maps, const struct mapping *mapping)
 static int line_take(struct maps *maps, const char *line)
 {
 	struct mapping mapping = { 0 };
+	unsigned int major, minor;
 	char rights[5];
 
 	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64
-		   " %*x:%*x %" SCNu64, &mapping.start, &mapping.end, rights,
-		   &mapping.offset, &mapping.inode) != 5)
+		   " %x:%x %" SCNu64, &mapping.start, &mapping.end, rights,
+		   &mapping.offset, &major, &minor, &mapping.inode) != 7)
 		return -EPROTO;
+	mapping.device = makedev(major, minor);
 	mapping.readable = rights[0] == 'r';
 	mapping.writable = rights[1] == 'w';
 	mapping.shared = rights[3] == 's';

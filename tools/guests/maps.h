@@ -13,6 +13,7 @@ struct mapping {
 	bool readable, writable;
 	bool shared;		/* MAP_SHARED */
 	uint64_t offset;	/* in its file */
+	uint64_t device;	/* of its file, as stat(2) has it */
 	uint64_t inode;		/* 0: anonymous */
 };
 

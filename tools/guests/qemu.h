@@ -34,6 +34,13 @@ int qemu_map(struct qemu *qemu, struct guest_description *description,
 	     struct fail *fail);
 bool qemu_loads(const struct qemu *qemu, uint32_t thread);
 
+/* qemu_sharers.c */
+void qemu_check_sharers(const struct qemu *qemu, struct obstacles *all);
+void qemu_check_userfaultfd(const struct qemu *qemu, struct obstacles *all);
+
+/* qemu_version.c */
+int qemu_version(const char *program, char *text, size_t size);
+
 /* qemu_save.c */
 int qemu_save(struct qemu *qemu, int *state_fd, struct fail *fail);
 

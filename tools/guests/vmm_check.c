@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "obstacles.h"
 #include "sys.h"
 #include "tools/guests/vmm_client.h"
 #include "tools/guests/vmm_define.h"
@@ -18,34 +19,6 @@
 #define HUGE_POOL	"/sys/kernel/mm/hugepages/hugepages-2048kB/"
 #define HUGE_PAGE	(2ull << 20)
 #define MEMORY_SPARE	(32ull << 20)	/* for the VMM and ourselves */
-
-struct obstacles {
-	int err;		/* of the first */
-	size_t used;
-	char text[460];
-};
-
-__attribute__((format(printf, 3, 4)))
-static void obstacle(struct obstacles *all, int err, const char *fmt, ...)
-{
-	size_t room = sizeof(all->text) - all->used;
-	va_list args;
-	int length;
-
-	if (!all->err)
-		all->err = err;
-	length = snprintf(all->text + all->used, room, "%s",
-			  all->used ? "; " : "");
-	if (length < 0 || (size_t)length >= room)
-		return;
-	all->used += (size_t)length;
-	room -= (size_t)length;
-	va_start(args, fmt);
-	length = vsnprintf(all->text + all->used, room, fmt, args);
-	va_end(args);
-	if (length > 0)
-		all->used += (size_t)length < room ? (size_t)length : room - 1;
-}
 
 static uint64_t number_in(const char *path)
 {

@@ -11,9 +11,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#define FAIL_TEXT_MAX	2048	/* bytes, NUL included: several obstacles */
+
 struct fail {
 	int err;		/* -errno of the first failure, 0: none yet */
-	char text[512];		/* what, where, why, what to do; no newline */
+	char text[FAIL_TEXT_MAX];		/* what, where, why, what to do; no newline */
 };
 
 /**

@@ -101,10 +101,32 @@ static void result_failed(const struct follow *follow, struct json_object *resul
 	whereabouts_print(follow, json_text(result, "state"));
 }
 
+/* What is in the way, and nothing else. */
+static void dry_run_print(const struct follow *follow, struct json_object *result)
+{
+	const struct migration_options *migration = &follow->options->migration;
+	const char *error = json_text(result, "error");
+	bool ok = member_bool(result, "ok");
+	FILE *to = ok ? stdout : stderr;
+
+	fputs(ok ? "guest '" : "straddle: guest '", to);
+	plain_put(to, migration->guest);
+	fputs(ok ? "' could be moved to " : "' could not be moved to ", to);
+	plain_put(to, migration->host);
+	fputs(": ", to);
+	plain_put(to, ok ? "nothing is in the way" : error ? error : "no reason was given");
+	fputc('\n', to);
+}
+
 static void result_print(const struct follow *follow, struct json_object *result,
 			 const struct progress *summary)
 {
 	const struct migration_options *migration = &follow->options->migration;
+
+	if (migration->dry_run) {
+		dry_run_print(follow, result);
+		return;
+	}
 
 	if (!member_bool(result, "ok")) {
 		result_failed(follow, result);

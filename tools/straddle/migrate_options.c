@@ -18,6 +18,7 @@ enum {
 	OPT_POSTCOPY_BANDWIDTH, OPT_TIMEOUT, OPT_TIMEOUT_POSTCOPY, OPT_TIMEOUT_SUSPEND,
 	OPT_PERSISTENT, OPT_UNDEFINESOURCE, OPT_DNAME, OPT_VERBOSE, OPT_DOWNTIME,
 	OPT_PRECOPY_ROUNDS, OPT_FAULT_LANES, OPT_PUSH_LANES, OPT_HANDOVER, OPT_DETACH,
+	OPT_DRY_RUN, OPT_UNSAFE, OPT_ALLOW_VERSION_SKEW,
 	OPT_HELP,
 };
 
@@ -40,8 +41,34 @@ static const struct option long_options[] = {
 	{ "push-lanes", required_argument, NULL, OPT_PUSH_LANES },
 	{ "handover", no_argument, NULL, OPT_HANDOVER },
 	{ "detach", no_argument, NULL, OPT_DETACH },
+	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
+	{ "unsafe", no_argument, NULL, OPT_UNSAFE },
+	{ "allow-version-skew", no_argument, NULL, OPT_ALLOW_VERSION_SKEW },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ NULL, 0, NULL, 0 },
+};
+
+/* Options that only turn something on. */
+struct flag_option {
+	int option;
+	size_t offset;
+};
+
+#define FLAG(option_, member_)	{ option_, offsetof(struct migrate_options, member_) }
+
+static const struct flag_option flag_options[] = {
+	FLAG(OPT_LIVE, migration.live),
+	FLAG(OPT_POSTCOPY, migration.postcopy),
+	FLAG(OPT_POSTCOPY_AFTER_PRECOPY, migration.postcopy_after_precopy),
+	FLAG(OPT_PERSISTENT, migration.persistent),
+	FLAG(OPT_UNDEFINESOURCE, migration.undefine_source),
+	FLAG(OPT_HANDOVER, migration.handover),
+	FLAG(OPT_DRY_RUN, migration.dry_run),
+	FLAG(OPT_UNSAFE, migration.unsafe),
+	FLAG(OPT_ALLOW_VERSION_SKEW, migration.allow_version_skew),
+	FLAG(OPT_VERBOSE, verbose),
+	FLAG(OPT_DETACH, detach),
+	FLAG(OPT_HELP, help),
 };
 
 /* Options that have a number: what it counts, its bounds, where it goes. */
@@ -98,6 +125,10 @@ void migrate_help(void)
 	      "  --fault-lanes N           connections for missing pages\n"
 	      "  --push-lanes N            connections for the rest\n"
 	      "  --handover                the guest hands over its userfaultfd\n"
+	      "  --dry-run                 say what is in the way, and move nothing\n"
+	      "  --unsafe                  go although a disk may not be shared, or its\n"
+	      "                            cache not be safe\n"
+	      "  --allow-version-skew      go although the hypervisors' versions differ\n"
 	      "  --verbose                 show how far it is\n"
 	      "  --detach                  start it, and do not wait\n", stdout);
 }
@@ -143,47 +174,34 @@ static int option_wrong(int option, char **argv)
 			   "lists the options", given);
 }
 
+static bool flag_take(struct migrate_options *options, int option)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(flag_options) / sizeof(flag_options[0]); i++)
+		if (flag_options[i].option == option) {
+			*(bool *)((char *)options + flag_options[i].offset) = true;
+			return true;
+		}
+	return false;
+}
+
 static int option_take(struct migrate_options *options, int option, bool *suspend)
 {
 	struct migration_options *migration = &options->migration;
 
+	if (flag_take(options, option))
+		return 0;
 	switch (option) {
-	case OPT_LIVE:
-		migration->live = true;
-		return 0;
-	case OPT_POSTCOPY:
-		migration->postcopy = true;
-		return 0;
-	case OPT_POSTCOPY_AFTER_PRECOPY:
-		migration->postcopy_after_precopy = true;
-		return 0;
 	case OPT_TIMEOUT_POSTCOPY:
 		migration->timeout_action = TIMEOUT_POSTCOPY;
 		return 0;
 	case OPT_TIMEOUT_SUSPEND:
 		*suspend = true;
 		return 0;
-	case OPT_PERSISTENT:
-		migration->persistent = true;
-		return 0;
-	case OPT_UNDEFINESOURCE:
-		migration->undefine_source = true;
-		return 0;
 	case OPT_DNAME:
 		return text_take(migration->dest_name, sizeof(migration->dest_name), "--dname",
 				 optarg);
-	case OPT_HANDOVER:
-		migration->handover = true;
-		return 0;
-	case OPT_VERBOSE:
-		options->verbose = true;
-		return 0;
-	case OPT_DETACH:
-		options->detach = true;
-		return 0;
-	case OPT_HELP:
-		options->help = true;
-		return 0;
 	default:
 		return number_take(migration, option, optarg);
 	}

@@ -11,6 +11,8 @@ static struct json_object *result_new(const struct worker *worker,
 	struct json_object *result = json_object_new_object();
 	bool ok = worker->begun && (row->state == STATE_TORN_DOWN || row->state == STATE_DONE);
 
+	if (worker->dry_run)
+		ok = !*worker->error;
 	json_object_object_add(result, "type", json_object_new_string("result"));
 	json_object_object_add(result, "ok", json_object_new_boolean(ok));
 	json_object_object_add(result, "id", json_object_new_string(worker->id));
@@ -46,7 +48,11 @@ static void success_log(const struct worker *worker)
 
 static void end_log(const struct worker *worker, bool ok)
 {
-	const char *way = worker->side == SIDE_SOURCE ? "to" : "from";
+	const char *way;
+
+	if (worker->dry_run)
+		return;
+	way = worker->side == SIDE_SOURCE ? "to" : "from";
 
 	if (*worker->error && *worker->guest)
 		log_notice("migration %s of guest '%s' %s %s: %s", worker->id, worker->guest,

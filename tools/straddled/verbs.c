@@ -153,7 +153,7 @@ static int row_status(const struct journal_row *row, void *arg)
 {
 	struct status *status = arg;
 	struct json_object *object;
-	char problem[640];
+	char problem[FAIL_TEXT_MAX];
 
 	if (status->guest && strcmp(status->guest, row->guest))
 		return 0;

@@ -171,6 +171,7 @@ int worker_migrate(struct agent *agent, const struct migration_options *options,
 		return fail_set(fail, -ENOMEM, "no memory for another migration");
 	snprintf(made->guest, sizeof(made->guest), "%s", options->guest);
 	snprintf(made->peer, sizeof(made->peer), "%s", options->host);
+	made->dry_run = options->dry_run;
 	job = job_new(made);
 	json_object_object_add(job, "options", migration_options_to_json(options));
 	ret = worker_start(made, job, fail);
@@ -316,7 +317,8 @@ void worker_ended(struct worker *worker)
 		row_close(worker, &info, &row);
 	if (worker->kind != WORKER_ANSWER)
 		predecessor_forget(worker->agent, worker->id, worker->side);
-	if (!worker->begun && worker->kind == WORKER_SOURCE && !*worker->error)
+	if (!worker->begun && worker->kind == WORKER_SOURCE && !*worker->error &&
+	    !(worker->dry_run && info.si_code == CLD_EXITED && !info.si_status))
 		death_describe(&info, worker->error, sizeof(worker->error));
 	worker_report(worker, &row);
 	journal_row_fini(&row);

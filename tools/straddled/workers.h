@@ -31,8 +31,9 @@ struct worker {
 	int pidfd, rpc, command;	/* rpc -1: broken off */
 	sd_event_source *exit_source, *rpc_source;
 	bool begun;			/* it has a row */
+	bool dry_run;			/* it only asks */
 	struct remote_fds attached;	/* in the guest's process */
-	char error[512];		/* first reason of failure, or "" */
+	char error[FAIL_TEXT_MAX];	/* first reason of failure, or "" */
 	struct json_object *summary;	/* or NULL */
 	struct json_object *progress;	/* the last, or NULL */
 	struct uplink uplink;

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * libvirt_check.c - the gate at the dest: what a domain would miss here.
+ */
+#include <libvirt/libvirt.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+
+#include "cleanup.h"
+#include "sys.h"
+#include "tools/guests/libvirt_error.h"
+#include "tools/guests/libvirt_guest.h"
+#include "tools/guests/libvirt_xml.h"
+
+#define CEPH_MAGIC	0x00c36400
+#define GFS2_MAGIC	0x01161970
+#define GPFS_MAGIC	0x47504653
+#define LUSTRE_MAGIC	0x0bd00bd0
+#define MEMORY_SPARE	(64ull << 20)	/* for QEMU and ourselves */
+
+struct check {
+	virConnectPtr connection;
+	const struct guest_incoming *incoming;
+	const struct xml *xml;
+	struct obstacles *all;
+};
+
+/* ---- the name ------------------------------------------------------------ */
+
+static void check_domain(const struct check *check, virDomainPtr domain,
+			 const char *uuid)
+{
+	char there[VIR_UUID_STRING_BUFLEN] = "";
+
+	virDomainGetUUIDString(domain, there);
+	if (strcmp(there, uuid))
+		obstacle(check->all, -EEXIST,
+			 "another domain has the name %s here (UUID %s): rename it (virsh domrename), or migrate with --dname",
+			 check->incoming->name, there);
+	else if (virDomainIsActive(domain) == 1)
+		obstacle(check->all, -EEXIST, "domain %s runs here already: which of the two is the right one?",
+			 virDomainGetName(domain));
+	else if (strcmp(virDomainGetName(domain), check->incoming->name))
+		obstacle(check->all, -EEXIST,
+			 "its UUID is that of domain %s here: undefine that one, or migrate with --dname %s",
+			 virDomainGetName(domain), virDomainGetName(domain));
+	else if (virDomainHasManagedSaveImage(domain, 0) == 1)
+		obstacle(check->all, -EEXIST,
+			 "domain %s has a managed save image here: remove it (virsh managedsave-remove)",
+			 virDomainGetName(domain));
+}
+
+static void check_name(const struct check *check)
+{
+	__cleanup_free char *uuid = xml_get(check->xml, "/domain/uuid");
+	virDomainPtr domain;
+
+	if (!uuid) {
+		obstacle(check->all, -EINVAL, "its definition has no UUID");
+		return;
+	}
+	domain = virDomainLookupByName(check->connection, check->incoming->name);
+	if (!domain)
+		domain = virDomainLookupByUUIDString(check->connection, uuid);
+	if (!domain)
+		return;
+	check_domain(check, domain, uuid);
+	virDomainFree(domain);
+}
+
+/* ---- QEMU ---------------------------------------------------------------- */
+
+/* "7.2.22 (Debian ...)": up to the space. */
+static bool version_same(const char *one, const char *other)
+{
+	size_t length = strcspn(one, " ");
+
+	return length == strcspn(other, " ") && !strncmp(one, other, length);
+}
+
+static void check_version(const struct check *check, const char *emulator)
+{
+	const char *there = check->incoming->version;
+	char here[64] = "";
+	int ret = qemu_version(emulator, here, sizeof(here));
+
+	if (ret == -ENOENT)
+		obstacle(check->all, ret, "there is no %s here: install it, or give --xml with another emulator",
+			 emulator);
+	else if (ret)
+		obstacle(check->all, ret, "%s does not tell its version: %s",
+			 emulator, strerror(-ret));
+	else if (*there && !version_same(there, here) &&
+		 !check->incoming->allow_version_skew)
+		obstacle(check->all, -EOPNOTSUPP,
+			 "its QEMU is %.*s and %s here is %.*s: install the same, or try --allow-version-skew",
+			 (int)strcspn(there, " "), there, emulator,
+			 (int)strcspn(here, " "), here);
+}
+
+/* Can libvirt here start this machine with this emulator at all? */
+static void check_machine(const struct check *check, const char *emulator)
+{
+	__cleanup_free char *arch = xml_get(check->xml, "/domain/os/type/@arch");
+	__cleanup_free char *machine = xml_get(check->xml, "/domain/os/type/@machine");
+	__cleanup_free char *type = xml_get(check->xml, "/domain/@type");
+	__cleanup_free char *able = virConnectGetDomainCapabilities(
+			check->connection, emulator, arch, machine, type, 0);
+	struct fail fail = { 0 };
+
+	if (!able)
+		obstacle(check->all, libvirt_fail(&fail, "machine %s of %s cannot be started here",
+						  machine ? machine : "?", emulator),
+			 "%s", fail.text);
+}
+
+static void check_cpu(const struct check *check)
+{
+	__cleanup_free char *type = xml_get(check->xml, "/domain/@type");
+	__cleanup_free char *cpu = xml_node(check->xml, "/domain/cpu[model]");
+	__cleanup_free char *emulator = xml_get(check->xml, "/domain/devices/emulator");
+	__cleanup_free char *machine = xml_get(check->xml, "/domain/os/type/@machine");
+
+	if (!cpu || !type || strcmp(type, "kvm"))
+		return;
+	if (virConnectCompareHypervisorCPU(check->connection, emulator, NULL, machine,
+					   type, cpu, 0) == VIR_CPU_COMPARE_INCOMPATIBLE)
+		obstacle(check->all, -EOPNOTSUPP,
+			 "the processor here lacks what its CPU model has: see virsh hypervisor-cpu-compare");
+}
+
+/* ---- what the definition names ------------------------------------------- */
+
+static int interface_look(const struct xml *interface, void *arg)
+{
+	const struct check *check = arg;
+	__cleanup_free char *network = xml_get(interface, "source/@network");
+	__cleanup_free char *bridge = xml_get(interface, "source/@bridge");
+	char path[128];
+
+	if (network) {
+		virNetworkPtr found = virNetworkLookupByName(check->connection, network);
+
+		if (!found || virNetworkIsActive(found) != 1)
+			obstacle(check->all, -ENOENT, "network %s is not active here: start it (virsh net-start %s)",
+				 network, network);
+		if (found)
+			virNetworkFree(found);
+	} else if (bridge) {
+		snprintf(path, sizeof(path), "/sys/class/net/%s/bridge", bridge);
+		if (sys_ret(access(path, F_OK)))
+			obstacle(check->all, -ENOENT, "there is no bridge %s here: make it, or give --xml",
+				 bridge);
+	}
+	return 0;
+}
+
+static int pool_look(const struct xml *source, void *arg)
+{
+	const struct check *check = arg;
+	__cleanup_free char *pool = xml_get(source, "@pool");
+	virStoragePoolPtr found = virStoragePoolLookupByName(check->connection, pool);
+
+	if (!found || virStoragePoolIsActive(found) != 1)
+		obstacle(check->all, -ENOENT, "storage pool %s is not active here: start it (virsh pool-start %s)",
+			 pool, pool);
+	if (found)
+		virStoragePoolFree(found);
+	return 0;
+}
+
+/* ---- disks --------------------------------------------------------------- */
+
+static bool is_cluster(uint64_t filesystem)
+{
+	static const uint64_t shared[] = {
+		NFS_SUPER_MAGIC, CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC, CEPH_MAGIC,
+		GFS2_MAGIC, GPFS_MAGIC, LUSTRE_MAGIC, OCFS2_SUPER_MAGIC,
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(shared) / sizeof(shared[0]); i++)
+		if (shared[i] == filesystem)
+			return true;
+	return false;
+}
+
+static bool same_kernel(const struct guest_incoming *incoming)
+{
+	__cleanup_file FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+	char text[64] = "";
+
+	return file && fgets(text, sizeof(text), file) &&
+	       strlen(incoming->boot_id) == 36 &&
+	       !strncmp(text, incoming->boot_id, 36);
+}
+
+/* Is that which lies here under its name what the source has? */
+static bool is_shared(const struct check *check, const struct guest_disk *disk)
+{
+	struct statfs filesystem;
+	struct stat status;
+
+	if (sys_ret(stat(disk->path, &status)) ||
+	    sys_ret(statfs(disk->path, &filesystem)))
+		return false;
+	if (S_ISBLK(status.st_mode))
+		return !disk->inode;	/* a SAN's: nothing tells */
+	if (status.st_ino != disk->inode ||
+	    (uint64_t)filesystem.f_type != disk->filesystem)
+		return false;
+	return is_cluster(disk->filesystem) ||
+	       (same_kernel(check->incoming) && status.st_dev == disk->device);
+}
+
+static void check_disks(const struct check *check)
+{
+	unsigned int i;
+
+	for (i = 0; i < check->incoming->disk_count; i++) {
+		const struct guest_disk *disk = &check->incoming->disks[i];
+
+		if (sys_ret(access(disk->path, F_OK)))
+			obstacle(check->all, -ENOENT,
+				 "disk %s (%s) is not there: share it between the hosts, or copy it (--copy-storage-all)",
+				 disk->target, disk->path);
+		else if (!check->incoming->unsafe && !is_shared(check, disk))
+			obstacle(check->all, -EXDEV,
+				 "disk %s (%s) is another file here, or nothing shows that it is the same: share it, copy it (--copy-storage-all), or give --unsafe",
+				 disk->target, disk->path);
+	}
+}
+
+/* ---- memory -------------------------------------------------------------- */
+
+static uint64_t memory_available(void)
+{
+	__cleanup_file FILE *file = fopen("/proc/meminfo", "re");
+	unsigned long long kib;
+	char line[128];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "MemAvailable: %llu", &kib) == 1)
+			return kib * 1024;
+	return UINT64_MAX;	/* nobody knows: let it be tried */
+}
+
+static void check_memory(const struct check *check)
+{
+	__cleanup_free char *text = xml_get(check->xml, "/domain/memory");
+	uint64_t wanted = text ? strtoull(text, NULL, 10) * 1024 : 0;
+	uint64_t available = memory_available();
+
+	if (xml_count(check->xml, "/domain/memoryBacking/hugepages"))
+		return;		/* QEMU tells by itself, before anything moves */
+	if (available < MEMORY_SPARE || available - MEMORY_SPARE < wanted)
+		obstacle(check->all, -ENOMEM,
+			 "it needs %llu MiB of memory and %llu MiB are available: free some, or choose another host",
+			 (unsigned long long)(wanted >> 20),
+			 (unsigned long long)(available >> 20));
+}
+
+static void check_all(const struct check *check)
+{
+	__cleanup_free char *emulator = xml_get(check->xml, "/domain/devices/emulator");
+
+	check_name(check);
+	if (emulator) {
+		check_version(check, emulator);
+		check_machine(check, emulator);
+	}
+	check_cpu(check);
+	xml_each(check->xml, "/domain/devices/interface", interface_look,
+		 (void *)(uintptr_t)check);
+	xml_each(check->xml, "/domain/devices/disk/source[@pool]", pool_look,
+		 (void *)(uintptr_t)check);
+	check_disks(check);
+	check_memory(check);
+}
+
+/**
+ * libvirt_check() - could a domain be made here?
+ * @host: not looked at: libvirt knows its own places
+ * @incoming: what is to come
+ * @fail: names all that is in the way
+ *
+ * Return: 0, or the -errno of the first obstacle.
+ */
+int libvirt_check(const struct guest_host *host,
+		  const struct guest_incoming *incoming, struct fail *fail)
+{
+	struct obstacles all = { .err = 0 };
+	struct check check = { .incoming = incoming, .all = &all };
+	struct xml *xml;
+	int ret = libvirt_connect(&check.connection, fail);
+
+	(void)host;
+	if (ret)
+		return ret;
+	ret = xml_parse(incoming->live, &xml, fail);
+	if (!ret) {
+		check.xml = xml;
+		check_all(&check);
+		xml_free(xml);
+	}
+	virConnectClose(check.connection);
+	if (ret || !all.err)
+		return ret;
+	return fail_set(fail, all.err, "guest '%.63s' cannot run here: %s",
+			incoming->name, all.text);
+}
