@@ -344,13 +344,17 @@ int finish_dest(struct migration *m)
 /**
  * finish_undo_dest() - the old definition, then NEVER_RAN, journalled first
  * @m: failed before GO
+ *
+ * The guest's process is gone before the answer leaves: the source takes back
+ * the locks of its disks.
  */
 void finish_undo_dest(struct migration *m)
 {
 	define_end(m, false);
 	if (m->state == STATE_PREPARED || m->state == STATE_LOADED)
 		owner_move(m, STATE_DISCARDED);
-	if (m->state == STATE_DISCARDED)
-		answer_send(m, STRADDLE__ANSWER_KIND__NEVER_RAN,
-			    m->fail.text);
+	if (m->state != STATE_DISCARDED)
+		return;
+	prepare_discard(m);
+	answer_send(m, STRADDLE__ANSWER_KIND__NEVER_RAN, m->fail.text);
 }

@@ -16,6 +16,7 @@
 #include "fail.h"
 #include "obstacles.h"
 
+#define GUEST_NOWHERE		UINT64_MAX
 #define GUEST_DISKS_MAX		64
 #define GUEST_REGIONS_MAX	64
 #define GUEST_REGION_NAME_MAX	128	/* bytes, NUL included */
@@ -34,6 +35,8 @@ struct guest_region {
 	int fd;			/* shared: its file, owned by the description;
 				 * private: -1 */
 	uint64_t offset;	/* shared: where in the file it starts */
+	uint64_t physical;	/* where the guest sees its first page, or
+				 * GUEST_NOWHERE: not known */
 };
 
 /* A disk that the guest writes, as this host sees it. */

@@ -12,6 +12,7 @@ int prepare_source(struct migration *m);
 void prepare_undo_source(struct migration *m);
 int prepare_dest(struct migration *m);
 void prepare_undo_dest(struct migration *m);
+void prepare_discard(struct migration *m);
 int perform_source(struct migration *m);
 void perform_undo_source(struct migration *m);
 int perform_dest(struct migration *m);

@@ -54,6 +54,8 @@ static void describe_regions(struct migration *m, Straddle__Region *regions,
 		regions[i].size = region->size;
 		regions[i].page_size = region->page_size;
 		regions[i].shared = region->shared;
+		regions[i].has_physical = region->physical != GUEST_NOWHERE;
+		regions[i].physical = region->physical;
 		list[i] = &regions[i];
 	}
 }
@@ -324,6 +326,8 @@ static void regions_take(const Straddle__Prepare *said,
 		regions[i] = (struct guest_region){
 			.size = said->regions[i]->size,
 			.page_size = said->regions[i]->page_size,
+			.physical = said->regions[i]->has_physical ?
+				    said->regions[i]->physical : GUEST_NOWHERE,
 			.fd = -1,
 		};
 		snprintf(regions[i].name, sizeof(regions[i].name), "%s",
@@ -519,19 +523,29 @@ static void failed_send(struct migration *m)
 }
 
 /**
+ * prepare_discard() - leave nothing of the guest that was prepared
+ * @m: discarded. Twice is once
+ */
+void prepare_discard(struct migration *m)
+{
+	struct fail ignored = { 0 };
+
+	dest_destroy(m->dest);	/* nobody uses the userfaultfd any more */
+	m->dest = NULL;
+	memory_detach(m);
+	if (m->guest && !m->guest_ended)
+		m->driver->destroy(m->guest, &ignored);
+	m->guest_ended = true;
+}
+
+/**
  * prepare_undo_dest() - promise that it never runs here, leave nothing behind
  * @m: failed before GO
  */
 void prepare_undo_dest(struct migration *m)
 {
-	struct fail ignored = { 0 };
-
 	if (m->state == STATE_PREPARED || m->state == STATE_LOADED)
 		owner_move(m, STATE_DISCARDED);
 	failed_send(m);
-	dest_destroy(m->dest);	/* nobody uses the userfaultfd any more */
-	m->dest = NULL;
-	memory_detach(m);
-	if (m->guest)
-		m->driver->destroy(m->guest, &ignored);
+	prepare_discard(m);
 }

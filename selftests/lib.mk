@@ -53,4 +53,5 @@ $(O)/selftests/demo/demo: $(call objects,selftests/demo) $(test_lib) $(archives)
 include selftests/libvirt/guest/guest.mk
 
 .PHONY: tests
-tests: $(test_programs) $(if $(wildcard selftests/demo/*.c),$(O)/selftests/demo/demo) $(if $(filter libvirt,$(or $(TARGETS),libvirt)),test-guest)
+tests: $(test_programs) $(if $(wildcard selftests/demo/*.c),$(O)/selftests/demo/demo) \
+	$(if $(filter libvirt,$(or $(TARGETS),libvirt)),test-guest)

@@ -14,6 +14,9 @@
 #include "tools/guests/libvirt_xml.h"
 #include "uffd/sys.h"
 
+#define RESUME_TRIES	25
+#define RESUME_MS	200
+
 static int monitor_call(struct qemu_monitor *monitor, const char *command,
 			int fd, char **reply, struct fail *fail)
 {
@@ -243,9 +246,14 @@ static int libvirt_pause(struct guest *guest, struct fail *fail)
 
 static int libvirt_resume(struct guest *guest, struct fail *fail)
 {
-	if (virDomainResume(guest->domain) < 0)
-		return libvirt_fail(fail, "cannot resume guest '%s'",
-				    guest->qemu.name);
+	int tries;
+
+	/* Whoever had its disks may be about to end: their locks are tried for. */
+	for (tries = 0; virDomainResume(guest->domain) < 0; tries++)
+		if (tries == RESUME_TRIES || !is_paused(guest) ||
+		    sys_wait_fd(guest->qemu.pidfd, POLLIN, RESUME_MS) != -ETIMEDOUT)
+			return libvirt_fail(fail, "cannot resume guest '%s'",
+					    guest->qemu.name);
 	return 0;
 }
 

@@ -41,7 +41,8 @@ static void check_domain(const struct check *check, virDomainPtr domain,
 			 "another domain has the name %s here (UUID %s): rename it (virsh domrename), or migrate with --dname",
 			 check->incoming->name, there);
 	else if (virDomainIsActive(domain) == 1)
-		obstacle(check->all, -EEXIST, "domain %s runs here already: which of the two is the right one?",
+		obstacle(check->all, -EEXIST,
+			 "domain %s runs here already: which of the two is the right one?",
 			 virDomainGetName(domain));
 	else if (strcmp(virDomainGetName(domain), check->incoming->name))
 		obstacle(check->all, -EEXIST,
@@ -88,7 +89,8 @@ static void check_version(const struct check *check, const char *emulator)
 	int ret = qemu_version(emulator, here, sizeof(here));
 
 	if (ret == -ENOENT)
-		obstacle(check->all, ret, "there is no %s here: install it, or give --xml with another emulator",
+		obstacle(check->all, ret,
+			 "there is no %s here: install it, or give --xml with another emulator",
 			 emulator);
 	else if (ret)
 		obstacle(check->all, ret, "%s does not tell its version: %s",
@@ -145,14 +147,16 @@ static int interface_look(const struct xml *interface, void *arg)
 		virNetworkPtr found = virNetworkLookupByName(check->connection, network);
 
 		if (!found || virNetworkIsActive(found) != 1)
-			obstacle(check->all, -ENOENT, "network %s is not active here: start it (virsh net-start %s)",
+			obstacle(check->all, -ENOENT,
+				 "network %s is not active here: start it (virsh net-start %s)",
 				 network, network);
 		if (found)
 			virNetworkFree(found);
 	} else if (bridge) {
 		snprintf(path, sizeof(path), "/sys/class/net/%s/bridge", bridge);
 		if (sys_ret(access(path, F_OK)))
-			obstacle(check->all, -ENOENT, "there is no bridge %s here: make it, or give --xml",
+			obstacle(check->all, -ENOENT,
+				 "there is no bridge %s here: make it, or give --xml",
 				 bridge);
 	}
 	return 0;
@@ -165,7 +169,8 @@ static int pool_look(const struct xml *source, void *arg)
 	virStoragePoolPtr found = virStoragePoolLookupByName(check->connection, pool);
 
 	if (!found || virStoragePoolIsActive(found) != 1)
-		obstacle(check->all, -ENOENT, "storage pool %s is not active here: start it (virsh pool-start %s)",
+		obstacle(check->all, -ENOENT,
+			 "storage pool %s is not active here: start it (virsh pool-start %s)",
 			 pool, pool);
 	if (found)
 		virStoragePoolFree(found);

@@ -262,6 +262,19 @@ static int state_hand_over(struct libvirt_incoming *incoming, int state_fd,
 	return ret;
 }
 
+/* virDomainMemoryPeek leaves no mark on the domain; a monitor command does. */
+static int memory_look(void *arg, uint64_t physical, void *bytes, size_t size,
+		       struct fail *fail)
+{
+	struct guest *guest = arg;
+
+	if (virDomainMemoryPeek(guest->domain, physical, size, bytes,
+				VIR_MEMORY_PHYSICAL) < 0)
+		return libvirt_fail(fail, "cannot look into the memory of guest '%s'",
+				    guest->qemu.name);
+	return 0;
+}
+
 /**
  * libvirt_load() - hand over the device state; the guest stays paused
  * @guest: that comes in
@@ -286,7 +299,7 @@ int libvirt_load(struct guest *guest, int state_fd, struct fail *fail)
 		return fail_set(fail, ret, "%s", incoming->fail.err ?
 				incoming->fail.text :
 				"QEMU does not finish loading its devices");
-	return 0;
+	return qemu_confirm(&guest->qemu, memory_look, guest, fail);
 }
 
 /**

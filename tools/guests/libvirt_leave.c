@@ -25,7 +25,8 @@ static const struct {
 	const char *what;
 } refused[] = {
 	{ "/domain/devices/hostdev | /domain/devices/interface[@type='hostdev']",
-	  "a device of the host is passed through to it (hostdev): detach it (virsh detach-device)" },
+	  "a device of the host is passed through to it (hostdev): detach it "
+	  "(virsh detach-device)" },
 	{ "/domain/devices/interface[@type='vdpa'] | /domain/devices/disk[@type='vhostvdpa']",
 	  "it has a vDPA device: " OR_DETACH },
 	{ "/domain/devices/interface[@type='vhostuser'] | /domain/devices/disk[@type='vhostuser']",
@@ -35,14 +36,18 @@ static const struct {
 	{ "/domain/devices/shmem", "it has shared memory (shmem): " OR_DETACH },
 	{ "/domain/devices/tpm",
 	  "the state of its TPM is not carried: " WITH_VIRSH },
-	{ "/domain/devices/memory[@model='virtio-mem' or @model='virtio-pmem' or @model='nvdimm' or @model='sgx-epc']",
-	  "it has memory of a model that is not carried (virtio-mem, pmem, nvdimm): " OR_DETACH },
+	{ "/domain/devices/memory[@model and @model != 'dimm']",
+	  "it has memory of a model that is not carried (virtio-mem, pmem, nvdimm): "
+	  OR_DETACH },
 	{ "/domain/launchSecurity",
-	  "its memory is encrypted (launchSecurity), nobody else can read it: " WITH_VIRSH " where the processor can do it" },
+	  "its memory is encrypted (launchSecurity), nobody else can read it: " WITH_VIRSH
+	  " where the processor can do it" },
 	{ "/domain/devices/lease", "it has a lease of a lock manager: " OR_DETACH },
 	{ "/domain/devices/disk/source/reservations[@managed='yes']",
 	  "a disk has persistent reservations of this host: " OR_DETACH },
-	{ "/domain/os/type[contains(@machine, '-1.') or contains(@machine, '-0.') or contains(@machine, '-2.0') or contains(@machine, '-2.1') or contains(@machine, '-2.2') or contains(@machine, '-2.3')]",
+	{ "/domain/os/type[contains(@machine, '-1.') or contains(@machine, '-0.') or "
+	  "contains(@machine, '-2.0') or contains(@machine, '-2.1') or "
+	  "contains(@machine, '-2.2') or contains(@machine, '-2.3')]",
 	  "its machine type is older than 2.4, whose state has another form: " WITH_VIRSH },
 };
 
@@ -64,14 +69,17 @@ static void check_state(struct guest *guest, struct obstacles *all)
 	if (state != VIR_DOMAIN_RUNNING && state != VIR_DOMAIN_PAUSED &&
 	    state != VIR_DOMAIN_BLOCKED)
 		obstacle(all, -EBUSY,
-			 "it neither runs nor is paused (it is shutting down, crashed or asleep): see virsh domstate --reason");
+			 "it neither runs nor is paused (it is shutting down, crashed or asleep): "
+			 "see virsh domstate --reason");
 	if (!virDomainGetJobInfo(guest->domain, &job) &&
 	    job.type != VIR_DOMAIN_JOB_NONE)
 		obstacle(all, -EBUSY,
-			 "libvirt is busy with it: wait for the job that virsh domjobinfo shows, or end it (virsh domjobabort)");
+			 "libvirt is busy with it: wait for the job that virsh domjobinfo shows, "
+			 "or end it (virsh domjobabort)");
 	if (virDomainSnapshotNum(guest->domain, 0) > 0)
 		obstacle(all, -EOPNOTSUPP,
-			 "its snapshots are not carried: delete them, or their metadata (virsh snapshot-delete --metadata)");
+			 "its snapshots are not carried: delete them, or their metadata "
+			 "(virsh snapshot-delete --metadata)");
 }
 
 /* One disk, while all of them are gone through. */
@@ -87,7 +95,8 @@ static void check_block_job(const struct disk_walk *walk, const char *target)
 
 	if (virDomainGetBlockJobInfo(walk->guest->domain, target, &info, 0) == 1)
 		obstacle(walk->all, -EBUSY,
-			 "a block job runs on disk %s: wait for it, or end it (virsh blockjob %s %s --abort)",
+			 "a block job runs on disk %s: wait for it, or end it "
+			 "(virsh blockjob %s %s --abort)",
 			 target, walk->guest->qemu.name, target);
 }
 
@@ -124,7 +133,8 @@ static int disk_look(const struct xml *disk, void *arg)
 	if (!target)
 		return 0;
 	check_block_job(walk, target);
-	if (path && !xml_count(disk, "readonly | transient | self::disk[@device='cdrom' or @device='floppy']"))
+	if (path && !xml_count(disk, "readonly | transient | "
+			       "self::disk[@device='cdrom' or @device='floppy']"))
 		disk_note(walk, target, path);
 	return 0;
 }

@@ -37,6 +37,7 @@ void qemu_fini(struct qemu *qemu)
 	free(qemu->machine);
 	free(qemu->blocks);
 	free(qemu->expected);
+	free(qemu->placed);
 }
 
 /**

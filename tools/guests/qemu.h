@@ -17,9 +17,11 @@ struct qemu {
 	int pidfd;			/* owned; -1: none */
 	char *machine;			/* owned; NULL: not asked yet */
 	struct qemu_blocks *blocks;	/* owned; NULL: not asked yet */
-	/* While it is loading it cannot be asked; the source's then. */
+	/* While it is loading it cannot be asked: what the source has, and
+	 * where that is taken to lie. */
 	struct guest_region *expected;	/* owned; NULL: it can be asked */
 	unsigned int expected_count;
+	struct qemu_blocks *placed;	/* owned; NULL: not looked for yet */
 };
 
 void qemu_init(struct qemu *qemu, const struct qemu_monitor_ops *ops);
@@ -32,6 +34,11 @@ int qemu_expect(struct qemu *qemu, const struct guest_incoming *incoming);
 /* qemu_memory.c */
 int qemu_map(struct qemu *qemu, struct guest_description *description,
 	     struct fail *fail);
+/* qemu_confirm.c: reads a little at a guest-physical address, through QEMU. */
+typedef int qemu_look_fn(void *arg, uint64_t physical, void *bytes,
+			 size_t size, struct fail *fail);
+int qemu_confirm(struct qemu *qemu, qemu_look_fn *look, void *arg,
+		 struct fail *fail);
 bool qemu_loads(const struct qemu *qemu, uint32_t thread);
 
 /* qemu_sharers.c */

@@ -50,7 +50,7 @@ static bool line_take(struct qemu_block *block, const char *line)
 	const char *numbers = strstr(line, " 0x");
 	int got;
 
-	*block = (struct qemu_block){ .address = 0 };
+	*block = (struct qemu_block){ .physical = GUEST_NOWHERE };
 	if (!numbers)
 		return false;
 	got = sscanf(numbers, " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64,
@@ -156,22 +156,16 @@ static int view_line(struct qemu_monitor *monitor, struct qemu_blocks *blocks,
 		   &start, kind, name, &inside) < 3 || *kind != 'r')
 		return 0;
 	block = block_of_region(blocks, name);
-	if (!block || block->address || inside >= block->total)
+	if (!block || inside >= block->total)
+		return 0;
+	if (!inside && block->physical == GUEST_NOWHERE)
+		block->physical = start;
+	if (block->address)
 		return 0;
 	ret = address_ask(monitor, start, &address, fail);
 	if (!ret && address > inside)
 		block->address = address - inside;
 	return ret;
-}
-
-static bool all_known(const struct qemu_blocks *blocks)
-{
-	unsigned int i;
-
-	for (i = 0; i < blocks->count; i++)
-		if (!blocks->table[i].address)
-			return false;
-	return true;
 }
 
 /**
@@ -190,8 +184,6 @@ int qemu_blocks_ask(struct qemu_monitor *monitor, struct qemu_blocks *blocks,
 	char *line, *rest;
 	int ret;
 
-	if (all_known(blocks))
-		return 0;
 	ret = qemu_human(monitor, "info mtree -f", &text, fail);
 	if (ret)
 		return ret;
@@ -226,9 +218,10 @@ static bool is_taken(const struct qemu_blocks *blocks, uint64_t address)
 }
 
 /* The highest mapping of a block's shape that is no other's. */
-static uint64_t shape_find(const struct qemu_blocks *blocks,
-			   const struct maps *maps, uint64_t size)
+static void shape_find(const struct qemu_blocks *blocks,
+		       const struct maps *maps, struct qemu_block *block)
 {
+	uint64_t size = block->total, found = 0;
 	size_t i;
 
 	for (i = maps->count; i-- > 0;) {
@@ -236,10 +229,24 @@ static uint64_t shape_find(const struct qemu_blocks *blocks,
 
 		if (mapping->end - mapping->start == size &&
 		    !(mapping->start % BLOCK_ALIGN) && mapping->writable &&
-		    has_guard(maps, i) && !is_taken(blocks, mapping->start))
-			return mapping->start;
+		    has_guard(maps, i) && !is_taken(blocks, mapping->start)) {
+			block->guessed |= found != 0;
+			found = found ? found : mapping->start;
+		}
 	}
-	return 0;
+	block->address = found;
+}
+
+/* The last of several that fit is left over, and no surer than the first. */
+static void guesses_spread(struct qemu_blocks *blocks)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < blocks->count; i++)
+		for (j = 0; j < blocks->count; j++)
+			if (blocks->table[i].guessed &&
+			    blocks->table[i].total == blocks->table[j].total)
+				blocks->table[j].guessed = true;
 }
 
 /**
@@ -259,7 +266,7 @@ void qemu_blocks_search(struct qemu_blocks *blocks, const struct maps *maps)
 		struct qemu_block *block = &blocks->table[i];
 
 		if (!block->address)
-			block->address = shape_find(blocks, maps,
-						    block->total);
+			shape_find(blocks, maps, block);
 	}
+	guesses_spread(blocks);
 }

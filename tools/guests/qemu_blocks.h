@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "fail.h"
+#include "protocol/guest.h"
 #include "tools/guests/maps.h"
 #include "tools/guests/qemu_monitor.h"
 
@@ -25,6 +26,8 @@ struct qemu_block {
 	uint64_t used;		/* bytes that hold something now */
 	uint64_t total;		/* bytes it may grow to */
 	uint64_t address;	/* in QEMU's process; 0: not known */
+	uint64_t physical;	/* of its first page, or GUEST_NOWHERE */
+	bool guessed;		/* the address is one of several that fit */
 	bool region;		/* moves page by page; else within the
 				 * device state */
 };

@@ -63,6 +63,7 @@ static int region_of(struct qemu *qemu, const struct qemu_block *block,
 		.size = block->total,
 		.shared = mapping->shared,
 		.offset = mapping->offset + block->address - mapping->start,
+		.physical = block->physical,
 		.fd = -1,
 	};
 	snprintf(region->name, sizeof(region->name), "%s", block->name);
@@ -112,6 +113,7 @@ static int blocks_expected(struct qemu *qemu, struct qemu_blocks *blocks,
 
 		block->serial = i;
 		block->used = block->total = qemu->expected[i].size;
+		block->physical = qemu->expected[i].physical;
 		block->region = true;
 		snprintf(block->name, sizeof(block->name), "%s",
 			 qemu->expected[i].name);
@@ -127,6 +129,25 @@ static int blocks_expected(struct qemu *qemu, struct qemu_blocks *blocks,
 	return 0;
 }
 
+static int blocks_place(struct qemu *qemu, const struct maps *maps,
+			struct fail *fail)
+{
+	struct qemu_blocks *placed;
+	int ret;
+
+	if (qemu->placed)
+		return 0;
+	placed = calloc(1, sizeof(*placed));
+	if (!placed)
+		return -ENOMEM;
+	ret = blocks_expected(qemu, placed, maps, fail);
+	if (ret)
+		free(placed);
+	else
+		qemu->placed = placed;
+	return ret;
+}
+
 /**
  * qemu_map() - the regions of a guest
  * @qemu: watched
@@ -138,7 +159,6 @@ static int blocks_expected(struct qemu *qemu, struct qemu_blocks *blocks,
 int qemu_map(struct qemu *qemu, struct guest_description *description,
 		struct fail *fail)
 {
-	struct qemu_blocks *expected = NULL;
 	struct maps maps = { .count = 0 };
 	int ret = maps_read(qemu->pid, &maps);
 
@@ -146,17 +166,11 @@ int qemu_map(struct qemu *qemu, struct guest_description *description,
 		return fail_set(fail, ret,
 				"cannot read what process %d of guest '%s' has mapped: %s",
 				(int)qemu->pid, qemu->name, strerror(-ret));
-	if (qemu->expected) {
-		expected = calloc(1, sizeof(*expected));
-		ret = expected ? blocks_expected(qemu, expected, &maps, fail)
-			       : -ENOMEM;
-	} else {
-		ret = blocks_know(qemu, &maps, fail);
-	}
+	ret = qemu->expected ? blocks_place(qemu, &maps, fail) :
+			       blocks_know(qemu, &maps, fail);
 	if (!ret)
-		ret = regions_fill(qemu, expected ? expected : qemu->blocks,
-				   &maps, description, fail);
-	free(expected);
+		ret = regions_fill(qemu, qemu->expected ? qemu->placed :
+				   qemu->blocks, &maps, description, fail);
 	maps_fini(&maps);
 	return ret;
 }

@@ -168,6 +168,7 @@ static int describe_region(struct guest *guest, struct json_object *from,
 		.size = vmm_number(from, "size"),
 		.page_size = (uint32_t)vmm_number(from, "page_size"),
 		.offset = vmm_number(from, "offset"),
+		.physical = GUEST_NOWHERE,
 		.fd = -1,
 	};
 	json_object_object_get_ex(from, "shared", &shared);

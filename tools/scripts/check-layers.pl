@@ -18,6 +18,7 @@ my @OWNERS = (
 	[qr/^json-c\/|^json\.h$/, qr/^tools\/|^selftests\//],
 	[qr/^systemd\//,	qr/^tools\/straddled\//],
 	[qr/^libvirt\//,	qr/^tools\/guests\//],
+	[qr/^libxml\//,	qr/^tools\/guests\/libvirt_xml/],
 	[qr/^linux\/userfaultfd\.h$/, qr/^uffd\/|^selftests\//],
 	[qr/^linux\/kvm\.h$/,	qr/^tools\/vmm\//],
 );
