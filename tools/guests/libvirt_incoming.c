@@ -23,11 +23,13 @@
 #include "tools/guests/libvirt_guest.h"
 #include "tools/guests/libvirt_xml.h"
 #include "tools/guests/qemu_stream.h"
+#include "tools/net/net.h"
 #include "uffd/sys.h"
 
 #define START_MS	60000	/* libvirt to start a QEMU that waits */
 #define LOAD_MS		60000	/* QEMU to load its devices */
 #define END_MS		20000	/* libvirt to give up an incoming guest */
+#define FORWARD_MS	20000	/* a bridge that runs STP, to forward */
 #define PIPE_SIZE	4096	/* one page: writable means read up */
 #define IMAGE_VERSION	2
 
@@ -198,6 +200,33 @@ static int restore_start(struct libvirt_incoming *incoming,
 	return image_begin(incoming, live, fail);
 }
 
+static int port_wait(const struct xml *interface, void *arg)
+{
+	__cleanup_free char *name = xml_get(interface, "target/@dev");
+	struct fail ignored = { 0 };
+
+	(void)arg;
+	if (name)
+		net_bridge_wait(name, FORWARD_MS, &ignored);
+	return 0;
+}
+
+/*
+ * The guest announces itself when it starts; a port whose bridge still listens
+ * would swallow that. What does not forward by then is not worth a guest.
+ */
+static void ports_wait(struct guest *guest)
+{
+	__cleanup_free char *live = virDomainGetXMLDesc(guest->domain, 0);
+	struct fail ignored = { 0 };
+	struct xml *xml;
+
+	if (!live || xml_parse(live, &xml, &ignored))
+		return;
+	xml_each(xml, "/domain/devices/interface", port_wait, guest);
+	xml_free(xml);
+}
+
 /**
  * libvirt_create_incoming() - start a guest that waits for its state
  * @host: where FIFOs go
@@ -230,6 +259,8 @@ int libvirt_create_incoming(const struct guest_host *host,
 		ret = restore_start(made->incoming, host, live, fail);
 	if (!ret)
 		ret = libvirt_guest_find(made, asked->name, fail);
+	if (!ret)
+		ports_wait(made);
 	if (ret) {
 		libvirt_guest_close(made);
 		return ret;

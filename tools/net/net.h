@@ -41,6 +41,10 @@ int net_link_up(struct net *net, const char *name, struct fail *fail);
 int net_link_down(struct net *net, const char *name, struct fail *fail);
 uint64_t net_link_rate(const struct net_link *link);
 
+/* ---- bridges ------------------------------------------------------------ */
+
+int net_bridge_wait(const char *name, int timeout_ms, struct fail *fail);
+
 /* ---- rate limits -------------------------------------------------------- */
 
 struct net_rate {
