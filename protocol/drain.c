@@ -11,6 +11,25 @@
 #include "sys.h"
 
 /**
+ * pause_ask() - stop the guest, unless somebody has
+ * @m: performing. A guest that another paused meanwhile stays paused
+ *
+ * Return: 0 or -errno with @m->fail.
+ */
+int pause_ask(struct migration *m)
+{
+	int ret = m->driver->pause(m->guest, &m->fail);
+
+	if (ret == 1 && m->description.running) {
+		m->description.running = false;
+		m->drained = m->paused_by_us = false;
+		progress_decide(m, "somebody paused guest '%s': it stays paused",
+				m->description.name);
+	}
+	return ret < 0 ? ret : 0;
+}
+
+/**
  * drain_begin() - have the guest stand still, if its devices ask for it
  * @m: performing
  *
@@ -25,7 +44,7 @@ int drain_begin(struct migration *m)
 		return 0;
 	m->drained_ns = now_ns();
 	m->drained = true;	/* also if it failed half way */
-	ret = m->driver->pause(m->guest, &m->fail);
+	ret = pause_ask(m);
 	m->progress.downtime_pause_ns = now_ns() - m->drained_ns;
 	return ret;
 }

@@ -123,7 +123,8 @@ struct guest_driver {
 		   struct fail *fail);
 	/*
 	 * Stop all vCPUs and drain device I/O; idempotent. A loaded one is
-	 * no longer incoming then: it is here, and paused.
+	 * no longer incoming then: it is here, and paused. 1: somebody else
+	 * had paused it already, as far as the driver can tell.
 	 */
 	int (*pause)(struct guest *guest, struct fail *fail);
 	int (*resume)(struct guest *guest, struct fail *fail);

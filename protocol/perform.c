@@ -15,11 +15,6 @@
 
 /* ---- source ------------------------------------------------------------ */
 
-static int pause_ask(struct migration *m)
-{
-	return m->driver->pause(m->guest, &m->fail);
-}
-
 /* Stop the vCPUs, drain the devices: from here on memory does not change. */
 static int guest_stop(struct migration *m)
 {

@@ -72,6 +72,7 @@ int fence_freeze(struct migration *m);
 void fence_arm(struct migration *m);
 void fence_broken(struct migration *m);
 void fence_open(struct migration *m);
+int pause_ask(struct migration *m);
 int drain_begin(struct migration *m);
 int drain_end(struct migration *m);
 

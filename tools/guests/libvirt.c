@@ -229,17 +229,19 @@ static int libvirt_describe(struct guest *guest,
 	return 0;
 }
 
-static bool is_paused(struct guest *guest)
+static bool state_is(struct guest *guest, int expected)
 {
 	int state = 0;
 
 	return !virDomainGetState(guest->domain, &state, NULL, 0) &&
-	       state == VIR_DOMAIN_PAUSED;
+	       state == expected;
 }
 
 static int libvirt_pause(struct guest *guest, struct fail *fail)
 {
-	if (is_paused(guest) || !virDomainSuspend(guest->domain))
+	if (state_is(guest, VIR_DOMAIN_PAUSED))
+		return 1;
+	if (!virDomainSuspend(guest->domain))
 		return 0;
 	return libvirt_fail(fail, "cannot suspend guest '%s'", guest->qemu.name);
 }
@@ -249,11 +251,14 @@ static int libvirt_resume(struct guest *guest, struct fail *fail)
 	int tries;
 
 	/* Whoever had its disks may be about to end: their locks are tried for. */
-	for (tries = 0; virDomainResume(guest->domain) < 0; tries++)
-		if (tries == RESUME_TRIES || !is_paused(guest) ||
+	for (tries = 0; virDomainResume(guest->domain) < 0; tries++) {
+		if (state_is(guest, VIR_DOMAIN_RUNNING))
+			return 0;	/* somebody was faster */
+		if (tries == RESUME_TRIES || !state_is(guest, VIR_DOMAIN_PAUSED) ||
 		    sys_wait_fd(guest->qemu.pidfd, POLLIN, RESUME_MS) != -ETIMEDOUT)
 			return libvirt_fail(fail, "cannot resume guest '%s'",
 					    guest->qemu.name);
+	}
 	return 0;
 }
 
