@@ -7,9 +7,10 @@
  * mapped, "gpa2hva" where that address is in the process. What is not mapped
  * for the guest (ROMs of devices, tables for the firmware) and everything in
  * a QEMU that cannot be asked, because it is loading, is recognised by its
- * shape: QEMU maps each block by itself, 2 MiB aligned, exactly as large as
- * it is, with an inaccessible guard page behind it (qemu_ram_mmap() in
- * util/mmap-alloc.c); and the kernel hands out addresses downwards.
+ * shape: QEMU maps each block by itself, exactly as large as it is, with an
+ * inaccessible guard page behind it (qemu_ram_mmap() in util/mmap-alloc.c),
+ * 2 MiB aligned unless it is a file's (file_ram_alloc() in softmmu/physmem.c
+ * aligns by the file's pages); and the kernel hands out addresses downwards.
  */
 #include "tools/guests/qemu_blocks.h"
 
@@ -217,22 +218,30 @@ static bool is_taken(const struct qemu_blocks *blocks, uint64_t address)
 	return false;
 }
 
+static bool has_shape(const struct maps *maps, size_t index, uint64_t size)
+{
+	const struct mapping *mapping = &maps->table[index];
+
+	return mapping->end - mapping->start == size && mapping->writable &&
+	       (mapping->inode || !(mapping->start % BLOCK_ALIGN)) &&
+	       has_guard(maps, index);
+}
+
 /* The highest mapping of a block's shape that is no other's. */
 static void shape_find(const struct qemu_blocks *blocks,
 		       const struct maps *maps, struct qemu_block *block)
 {
-	uint64_t size = block->total, found = 0;
+	uint64_t found = 0;
 	size_t i;
 
 	for (i = maps->count; i-- > 0;) {
 		const struct mapping *mapping = &maps->table[i];
 
-		if (mapping->end - mapping->start == size &&
-		    !(mapping->start % BLOCK_ALIGN) && mapping->writable &&
-		    has_guard(maps, i) && !is_taken(blocks, mapping->start)) {
-			block->guessed |= found != 0;
-			found = found ? found : mapping->start;
-		}
+		if (!has_shape(maps, i, block->total) ||
+		    is_taken(blocks, mapping->start))
+			continue;
+		block->guessed |= found != 0;
+		found = found ? found : mapping->start;
 	}
 	block->address = found;
 }
