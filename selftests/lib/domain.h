@@ -52,6 +52,8 @@ struct domain {
 	const char *machine;	/* "pc", "q35", "pc-i440fx-7.2"; NULL: "pc" */
 	const char *emulator;	/* NULL: the host's */
 	enum domain_memory memory;
+	unsigned int cells;	/* NUMA nodes, all of one size; 0: no NUMA */
+	unsigned int dimms_mib;	/* that can be plugged in; takes cells */
 	bool ovmf;		/* and a NVRAM of its own; else SeaBIOS */
 	const char *kernel, *initrd, *cmdline;
 	struct domain_disk disks[DOMAIN_DISKS_MAX];

@@ -25,16 +25,38 @@ static void element(FILE *out, const char *name, const char *value)
 		fprintf(out, "<%s>%s</%s>\n", name, value, name);
 }
 
+/* The vCPUs are the first node's. */
+static void write_cells(FILE *out, const struct domain *domain)
+{
+	unsigned int i, vcpus = domain->vcpus ? domain->vcpus : 1;
+
+	if (!domain->cells)
+		return;
+	fputs("<cpu><numa>\n", out);
+	for (i = 0; i < domain->cells; i++) {
+		fprintf(out, "<cell id='%u' memory='%u' unit='MiB'", i,
+			domain->memory_mib / domain->cells);
+		if (!i)
+			fprintf(out, " cpus='0-%u'", vcpus - 1);
+		fputs("/>\n", out);
+	}
+	fputs("</numa></cpu>\n", out);
+}
+
 static void write_head(FILE *out, const struct domain *domain)
 {
 	const char *backing = memory_backings[domain->memory];
 
 	element(out, "name", domain->name);
 	element(out, "uuid", domain->uuid);
+	if (domain->dimms_mib)
+		fprintf(out, "<maxMemory slots='4' unit='MiB'>%u</maxMemory>\n",
+			domain->memory_mib + domain->dimms_mib);
 	fprintf(out, "<memory unit='MiB'>%u</memory>\n", domain->memory_mib);
 	element(out, "memoryBacking", *backing ? backing : NULL);
 	fprintf(out, "<vcpu>%u</vcpu>\n", domain->vcpus ? domain->vcpus : 1);
 	fputs("<features><acpi/><apic/></features>\n", out);
+	write_cells(out, domain);
 }
 
 static void write_os(FILE *out, const struct domain *domain)
