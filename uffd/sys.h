@@ -41,11 +41,16 @@ static inline int sys_pidfd_getfd(int pidfd, int fd)
 	return (int)sys_ret(syscall(__NR_pidfd_getfd, pidfd, fd, 0));
 }
 
-/* 0: the process of @pidfd lives (perhaps as a zombie); else -ESRCH. */
+/*
+ * 0: the process of @pidfd lives (perhaps as a zombie); else -ESRCH. One that
+ * we may not signal, another user's without CAP_KILL, was found: it lives.
+ */
 static inline int sys_pidfd_alive(int pidfd)
 {
-	return (int)sys_ret(syscall(__NR_pidfd_send_signal, pidfd, 0,
-				    NULL, 0));
+	int ret = (int)sys_ret(syscall(__NR_pidfd_send_signal, pidfd, 0,
+				       NULL, 0));
+
+	return ret == -EPERM ? 0 : ret;
 }
 
 static inline ssize_t sys_process_madvise(int pidfd, const struct iovec *iov,

@@ -81,6 +81,37 @@ TEST_F(broker, attaches_zaps_and_detaches)
 	EXPECT_STREQ("", self->fail.text);
 }
 
+static int wait_as_nobody(struct peer *peer)
+{
+	if (sys_ret(setresuid(65534, 65534, 65534)))
+		return 1;
+	return wait_for_the_end(peer);
+}
+
+/* The broker keeps no right to signal it, which it does not need. */
+TEST_F(broker, attaches_to_another_users_process_zaps_and_detaches)
+{
+	struct peer peer = { .pidfd = -1 };
+	struct uffd_attachment made;
+	struct range all;
+	char before[4096], after[4096];
+
+	ASSERT_EQ(0, peer_start(&peer, wait_as_nobody, true));
+	ASSERT_EQ(0, peer_await_call(&peer, __NR_read));
+	all = (struct range){ (uintptr_t)peer.memory, PEER_SIZE };
+	ASSERT_EQ(0, peer_list_fds(&peer, before, sizeof(before)));
+	ASSERT_EQ(0, broker_attach(self->client, peer.pid, &made,
+				   &self->fail)) {
+		TH_LOG("%s", self->fail.text);
+	}
+	EXPECT_EQ(0, uffd_enable(made.uffd, 0));
+	EXPECT_EQ(0, broker_zap(self->client, &all, 1, &self->fail));
+	EXPECT_EQ(0, broker_detach(self->client, &made, &self->fail));
+	ASSERT_EQ(0, peer_list_fds(&peer, after, sizeof(after)));
+	EXPECT_STREQ(before, after);
+	peer_end(&peer);
+}
+
 TEST_F(broker, opens_the_bound_process_only)
 {
 	struct uffd_attachment made;
