@@ -227,7 +227,7 @@ static bool beat_parse(const char *line, struct beat *beat)
 	return true;
 }
 
-/* The last whole line of its report. */
+/* The last whole line of its report since it booted, if it did here. */
 static bool beat_read(const struct journey *journey, struct beat *beat)
 {
 	__cleanup_free char *text = malloc(SERIAL_MAX);
@@ -239,6 +239,8 @@ static bool beat_read(const struct journey *journey, struct beat *beat)
 		return false;
 	for (line = text; (end = strchr(line, '\n')); line = end + 1) {
 		*end = '\0';
+		if (!strncmp(line, "straddle-guest: ready", 21))
+			found = false;
 		if (!strncmp(line, "straddle-guest: boot=", 21))
 			found |= beat_parse(line, beat);
 	}
@@ -274,6 +276,10 @@ void journey_ready(struct journey *journey)
 	}
 	beat_wait(journey, 3, &journey->beat);
 	ASSERT_LE(3, journey->beat.n);
+	ASSERT_LT(0, journey->beat.writes) {
+		TH_LOG("the guest has no memory to work on");
+		journey_explain(journey);
+	}
 }
 
 /**

@@ -123,24 +123,25 @@ FIXTURE_VARIANT_ADD(kind, q35_above_4_gib_memfd) {
 };
 
 /* The guest's memory does not fit without what was plugged in. */
-#define DIMM_WORDS "memhp_default_state=online straddle.mem=140 straddle.ws=130"
+#define DIMM_WORDS(mib) \
+	"memhp_default_state=online straddle.ws=" #mib " straddle.mem=" #mib
 
 FIXTURE_VARIANT_ADD(kind, plugged_dimm) {
 	.domain = { .memory_mib = 160, .cells = 1, .dimms_mib = 1024 },
-	.words = DIMM_WORDS, .dimm_mib = 128,
+	.words = DIMM_WORDS(120), .dimm_mib = 128,
 };
 
 /* As large as what was there before: which is which? */
 FIXTURE_VARIANT_ADD(kind, plugged_dimm_as_large_as_a_node) {
 	.domain = { .memory_mib = 128, .cells = 1, .dimms_mib = 1024 },
-	.words = DIMM_WORDS, .dimm_mib = 128,
+	.words = DIMM_WORDS(90), .dimm_mib = 128,
 };
 
 FIXTURE_VARIANT_ADD(kind, qemu_10_plugged_dimm_memfd) {
 	.options = { .qemu = VIRT_QEMU_10 },
 	.domain = { .memory_mib = 128, .cells = 1, .dimms_mib = 1024,
 		    .memory = DOMAIN_MEMFD_SHARED },
-	.words = DIMM_WORDS, .dimm_mib = 128,
+	.words = DIMM_WORDS(90), .dimm_mib = 128,
 };
 
 FIXTURE_SETUP(kind)
