@@ -181,13 +181,8 @@ static int definitions_get(struct guest *guest,
 	if (!to->live)
 		return libvirt_fail(fail, "cannot read the definition of guest '%s'",
 				    guest->qemu.name);
-	if (virDomainIsPersistent(guest->domain) != 1)
-		return 0;
-	to->persistent = virDomainGetXMLDesc(guest->domain, flags |
-					     VIR_DOMAIN_XML_INACTIVE);
-	return to->persistent ? 0 :
-	       libvirt_fail(fail, "cannot read the persistent definition of guest '%s'",
-			    guest->qemu.name);
+	return libvirt_persistent_get(guest->domain, flags, &to->persistent,
+				      fail);
 }
 
 static int state_get(struct guest *guest, struct guest_description *to,

@@ -17,7 +17,6 @@
 #include "tools/guests/libvirt_xml.h"
 #include "tools/lib/textfile.h"
 
-#define SHOWN	(VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_INACTIVE)
 #define UNDEFINE (VIR_DOMAIN_UNDEFINE_MANAGED_SAVE |		\
 		  VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |	\
 		  VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA |	\
@@ -47,24 +46,44 @@ static int definition_get(virConnectPtr connection, const char *name,
 	if (!domain)
 		return libvirt_errno() == -ENOENT ? 0 :
 		       libvirt_fail(fail, "cannot look for domain '%s'", name);
-	if (virDomainIsPersistent(domain) == 1) {
-		*text = virDomainGetXMLDesc(domain, SHOWN);
-		ret = *text ? 0 : libvirt_fail(fail, "cannot read the definition of '%s'",
-					       name);
-	}
+	ret = libvirt_persistent_get(domain, VIR_DOMAIN_XML_SECURE, text, fail);
 	virDomainFree(domain);
 	return ret;
 }
 
-static int definition_put(virConnectPtr connection, const char *text,
-			  struct fail *fail)
+static int autostart_put(virDomainPtr domain, const char *words,
+			 struct fail *fail)
 {
-	virDomainPtr domain = virDomainDefineXML(connection, text);
+	int autostart = !strcmp(words, LIBVIRT_AUTOSTART);
 
+	if (!autostart && strcmp(words, LIBVIRT_NO_AUTOSTART))
+		return 0;	/* of a version that knows more */
+	return virDomainSetAutostart(domain, autostart) < 0 ?
+	       libvirt_fail(fail, "cannot set whether guest '%s' starts with its host",
+			    virDomainGetName(domain)) : 0;
+}
+
+static int definition_put(virConnectPtr connection, const char *name,
+			  const char *text, struct fail *fail)
+{
+	__cleanup_free char *named = NULL, *words = NULL;
+	virDomainPtr domain;
+	struct xml *xml;
+	int ret = xml_named(text, name, &named, fail);
+
+	if (!ret)
+		ret = xml_parse(text, &xml, fail);
+	if (ret)
+		return ret;
+	words = xml_instruction(xml);
+	xml_free(xml);
+	domain = virDomainDefineXML(connection, named);
 	if (!domain)
-		return libvirt_fail(fail, "cannot store a persistent definition");
+		return libvirt_fail(fail, "cannot store the persistent definition of guest '%s'",
+				    name);
+	ret = words ? autostart_put(domain, words, fail) : 0;
 	virDomainFree(domain);
-	return 0;
+	return ret;
 }
 
 static int definition_remove(virConnectPtr connection, const char *name,
@@ -103,12 +122,9 @@ static int store(const struct guest_host *host, virConnectPtr connection,
 		 const char *name, const char *text, const char *before,
 		 struct fail *fail)
 {
-	__cleanup_free char *named = NULL;
-	int ret = xml_named(text, name, &named, fail);
+	int ret = keep_old(host, name, before, fail);
 
-	if (!ret)
-		ret = keep_old(host, name, before, fail);
-	return ret ? ret : definition_put(connection, named, fail);
+	return ret ? ret : definition_put(connection, name, text, fail);
 }
 
 /**
@@ -147,7 +163,7 @@ static int put_back(const char *name, const char *old, struct fail *fail)
 
 	if (ret)
 		return ret;
-	ret = *old ? definition_put(connection, old, fail) :
+	ret = *old ? definition_put(connection, name, old, fail) :
 		     definition_remove(connection, name, fail);
 	virConnectClose(connection);
 	return ret;

@@ -7,6 +7,10 @@
 
 #include "tools/guests/qemu.h"
 
+/* Before a persistent definition; without either it stays as it is there. */
+#define LIBVIRT_AUTOSTART	"autostart='yes'"
+#define LIBVIRT_NO_AUTOSTART	"autostart='no'"
+
 struct libvirt_incoming;
 
 struct guest {
@@ -32,6 +36,10 @@ void libvirt_check_leaving(struct guest *guest,
 			   struct obstacles *all);
 int libvirt_check(const struct guest_host *host,
 		  const struct guest_incoming *incoming, struct fail *fail);
+
+/* libvirt_persistent.c */
+int libvirt_persistent_get(virDomainPtr domain, unsigned int flags,
+			   char **text, struct fail *fail);
 
 /* libvirt_define.c */
 int libvirt_define(const struct guest_host *host, const char *name,

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <libxml/parser.h>
 #include <libxml/xpath.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -196,6 +197,44 @@ int xml_set(struct xml *xml, const char *path, const char *value)
 	xmlFree(escaped);
 	xmlXPathFreeObject(found);
 	return escaped ? 0 : -ENOMEM;
+}
+
+/**
+ * xml_instruction() - what a definition says to us before its root element
+ * @xml: to look into
+ *
+ * Return: the text of its processing instruction for Straddle, the caller's;
+ * NULL: it has none.
+ */
+char *xml_instruction(const struct xml *xml)
+{
+	return xml_get(xml, "/processing-instruction('straddle')");
+}
+
+/**
+ * xml_with_instruction() - a definition as text, with a word to us before it
+ * @text: of the definition; an instruction that it has is left out
+ * @instruction: what to say, without "?>"
+ * @fail: says what is wrong with @text
+ *
+ * libvirt never sees it: xml_text() begins with the root element.
+ *
+ * Return: the text, the caller's; or NULL.
+ */
+char *xml_with_instruction(const char *text, const char *instruction,
+			   struct fail *fail)
+{
+	struct xml *xml;
+	char *bare = NULL, *whole = NULL;
+
+	if (xml_parse(text, &xml, fail))
+		return NULL;
+	bare = xml_text(xml);
+	if (!bare || asprintf(&whole, "<?straddle %s?>\n%s", instruction, bare) < 0)
+		whole = NULL;
+	free(bare);
+	xml_free(xml);
+	return whole;
 }
 
 /**
