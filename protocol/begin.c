@@ -26,6 +26,18 @@ static void check_regions(const struct migration *m, struct obstacles *found)
 				 guest->regions[i].name);
 }
 
+/* Whether the user's definitions are its own, the hypervisor knows. */
+static void check_leaving(struct migration *m, struct obstacles *found)
+{
+	m->leaving.undefine = m->options.undefine_source;
+	if (m->driver->check_leaving)
+		m->driver->check_leaving(m->guest, &m->description, &m->leaving,
+					 found);
+	else if (m->leaving.live || m->leaving.persistent)
+		obstacle(found, -EINVAL,
+			 "--xml and --persistent-xml are for libvirt's guests, and it is none");
+}
+
 static void check_options(const struct migration *m, struct obstacles *found)
 {
 	const struct guest_description *guest = &m->description;
@@ -61,8 +73,7 @@ static int check_guest(struct migration *m)
 	struct obstacles *found = &m->obstacles;
 
 	check_options(m, found);
-	if (m->driver->check_leaving)
-		m->driver->check_leaving(m->guest, &m->description, found);
+	check_leaving(m, found);
 	map_guest(m, found);
 	if (!found->err || m->options.dry_run)
 		return 0;

@@ -35,6 +35,7 @@ static const struct field_rule field_table[] = {
 	{ &straddle__prepare__descriptor, "dest_name", 1, GUEST_NAME_MAX - 1, false },
 	{ &straddle__prepare__descriptor, "uuid", 1, GUEST_UUID_SIZE - 1, false },
 	{ &straddle__prepare__descriptor, "live", 1, GUEST_DEFINITION_MAX, true },
+	{ &straddle__prepare__descriptor, "given", 1, GUEST_DEFINITION_MAX, true },
 	{ &straddle__prepare__descriptor, "regions", 0, GUEST_REGIONS_MAX, false },
 	{ &straddle__disk__descriptor, "target", 1, 31, false },
 	{ &straddle__disk__descriptor, "path", 1, 511, false },

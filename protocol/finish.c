@@ -25,7 +25,8 @@ static int finish_send(struct migration *m)
 
 	finish.generation = ++m->generation;
 	if (m->options.persistent)
-		finish.persistent = m->description.persistent;
+		finish.persistent = m->leaving.persistent ?
+			m->leaving.persistent : m->description.persistent;
 	finish.has_missing_pages = true;
 	finish.missing_pages = source_unsent_pages(m->source);
 	finish.has_paused = true;

@@ -98,6 +98,14 @@ struct guest_incoming {
 	unsigned int disk_count;
 	bool unsafe;		/* disks need not be shared */
 	bool allow_version_skew;
+	const char *given;	/* what the user wants instead of @live, which
+				 * must look the same to the guest; or NULL */
+};
+
+/* What a user wants of a guest that leaves. */
+struct guest_leaving {
+	char *live, *persistent;	/* definitions for there; NULL: its own */
+	bool undefine;			/* its persistent one goes from here */
 };
 
 struct guest_driver {
@@ -138,11 +146,13 @@ struct guest_driver {
 	bool (*loads)(struct guest *guest, uint32_t thread);
 
 	/*
-	 * Everything that keeps it from leaving; and what only a migration
-	 * asks for: version, disks. NULL: nothing keeps it, nothing is known.
+	 * Everything that keeps it from leaving like that: texts in @leaving
+	 * may be replaced by what is to travel; the description receives what
+	 * only a migration asks for: version, disks. NULL: nothing keeps it.
 	 */
 	void (*check_leaving)(struct guest *guest,
 			      struct guest_description *description,
+			      struct guest_leaving *leaving,
 			      struct obstacles *all);
 	/* Check that @incoming could be made here: every obstacle at once. */
 	int (*check)(const struct guest_host *host,

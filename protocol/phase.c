@@ -140,7 +140,10 @@ void migration_fini(struct migration *m)
 	answer_free(m->complete);
 	if (m->guest)
 		m->driver->close(m->guest);
+	free(m->leaving.live);
+	free(m->leaving.persistent);
 	free(m->prepare_live);
+	free(m->prepare_given);
 	free(m->device);
 	free(m->persistent);
 	explicit_bzero(m->token, sizeof(m->token));

@@ -117,6 +117,7 @@ static int prepare_send(struct migration *m)
 						    : guest->name;
 	prepare.uuid = guest->uuid;
 	prepare.live = guest->live;
+	prepare.given = m->leaving.live;
 	prepare.has_definitions_differ = true;
 	prepare.definitions_differ = guest->persistent &&
 				     strcmp(guest->live, guest->persistent);
@@ -262,6 +263,7 @@ static int prepare_take(struct migration *m, const Straddle__Prepare *said)
 	if (strlen(said->dest_name) >= GUEST_NAME_MAX ||
 	    strlen(said->uuid) >= GUEST_UUID_SIZE ||
 	    strlen(said->live) > GUEST_DEFINITION_MAX ||
+	    (said->given && strlen(said->given) > GUEST_DEFINITION_MAX) ||
 	    said->epoch >= INT64_MAX || said->n_regions > GUEST_REGIONS_MAX ||
 	    (!said->n_regions && !said->dry_run))
 		return fail_set(&m->fail, -EPROTO,
@@ -285,7 +287,10 @@ static int prepare_take(struct migration *m, const Straddle__Prepare *said)
 							  : FAULT_LANES);
 	m->push_lanes = lanes_accept(said->push_lanes, PUSH_LANES);
 	m->prepare_live = strdup(said->live);
-	return m->prepare_live ? cookie_take(m, &said->cookie) : -ENOMEM;
+	m->prepare_given = said->given ? strdup(said->given) : NULL;
+	if (!m->prepare_live || (said->given && !m->prepare_given))
+		return -ENOMEM;
+	return cookie_take(m, &said->cookie);
 }
 
 /*
@@ -383,6 +388,7 @@ static int guest_create(struct migration *m, const Straddle__Prepare *said)
 	struct guest_region regions[GUEST_REGIONS_MAX];
 	struct guest_incoming incoming = {
 		.live = m->prepare_live,
+		.given = m->prepare_given,
 		.name = m->dest_name,
 		.regions = regions,
 		.region_count = (unsigned int)said->n_regions,

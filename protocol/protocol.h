@@ -22,6 +22,8 @@
 #include "protocol/message.h"
 #include "uffd/uffd.h"
 
+#define FILE_NAME_MAX	1024	/* bytes, NUL included */
+
 /* What happens when --timeout passes in pre-copy. */
 enum timeout_action { TIMEOUT_SUSPEND, TIMEOUT_POSTCOPY };
 
@@ -30,6 +32,8 @@ struct migration_options {
 	char host[256];			/* dest, HOST[:PORT] */
 	char guest[GUEST_NAME_MAX];
 	char dest_name[GUEST_NAME_MAX];	/* --dname, or "" */
+	char xml[FILE_NAME_MAX];	/* --xml: a file's absolute path, or "" */
+	char persistent_xml[FILE_NAME_MAX];
 	bool live;			/* else: stopped before the first round */
 	bool postcopy;			/* may switch */
 	bool postcopy_after_precopy;	/* switch after the first round */
@@ -138,6 +142,8 @@ struct migration {
 	enum side side;
 	uint8_t id[MIGRATION_ID_SIZE];
 	struct migration_options options;	/* source */
+	struct guest_leaving leaving;	/* source: texts of --xml and
+					 * --persistent-xml, owned */
 	const struct guest_driver *const *drivers;	/* ends with NULL */
 	struct guest_host host;
 	struct credentials *credentials;	/* borrowed */
@@ -203,6 +209,7 @@ struct migration {
 
 	/* Dest. */
 	char *prepare_live;		/* definition, owned */
+	char *prepare_given;		/* instead of it, owned, or NULL */
 	uint32_t fault_lanes, push_lanes;
 	struct accepter *accepter;
 	uint8_t *device;		/* device state as it arrives */

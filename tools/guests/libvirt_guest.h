@@ -33,6 +33,7 @@ void libvirt_guest_close(struct guest *guest);
 /* libvirt_leave.c, libvirt_check.c: the gate, on either side */
 void libvirt_check_leaving(struct guest *guest,
 			   struct guest_description *description,
+			   struct guest_leaving *leaving,
 			   struct obstacles *all);
 int libvirt_check(const struct guest_host *host,
 		  const struct guest_incoming *incoming, struct fail *fail);
@@ -40,6 +41,9 @@ int libvirt_check(const struct guest_host *host,
 /* libvirt_persistent.c */
 int libvirt_persistent_get(virDomainPtr domain, unsigned int flags,
 			   char **text, struct fail *fail);
+void libvirt_check_given(struct guest *guest,
+			 const struct guest_description *description,
+			 struct guest_leaving *leaving, struct obstacles *all);
 
 /* libvirt_define.c */
 int libvirt_define(const struct guest_host *host, const char *name,

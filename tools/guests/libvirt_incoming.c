@@ -48,6 +48,7 @@ _Static_assert(sizeof(struct image_head) == 92, "as libvirt's");
 struct libvirt_incoming {
 	virConnectPtr connection;	/* one of its own */
 	char path[256];			/* of the FIFO; "": unlinked */
+	char *given;			/* definition that the user gives, or NULL */
 	int fifo;			/* our end; -1: closed */
 	pthread_t thread;
 	bool started;			/* there is a thread to join */
@@ -61,8 +62,8 @@ static void *restore_main(void *arg)
 	struct libvirt_incoming *incoming = arg;
 	uint64_t one = 1;
 
-	if (virDomainRestoreFlags(incoming->connection, incoming->path, NULL,
-				  VIR_DOMAIN_SAVE_PAUSED) < 0)
+	if (virDomainRestoreFlags(incoming->connection, incoming->path,
+				  incoming->given, VIR_DOMAIN_SAVE_PAUSED) < 0)
 		incoming->ret = libvirt_fail(&incoming->fail,
 					     "cannot start the guest");
 	(void)sys_retry(write(incoming->done, &one, sizeof(one)));
@@ -255,6 +256,9 @@ int libvirt_create_incoming(const struct guest_host *host,
 	ret = qemu_expect(&made->qemu, asked);
 	if (!ret)
 		ret = xml_named(asked->live, asked->name, &live, fail);
+	if (!ret && asked->given)
+		ret = xml_named(asked->given, asked->name,
+				&made->incoming->given, fail);
 	if (!ret)
 		ret = restore_start(made->incoming, host, live, fail);
 	if (!ret)
@@ -352,5 +356,6 @@ void libvirt_incoming_end(struct libvirt_incoming *incoming)
 		virConnectClose(incoming->connection);
 	if (incoming->done >= 0)
 		close(incoming->done);
+	free(incoming->given);
 	free(incoming);
 }

@@ -76,10 +76,6 @@ static void check_state(struct guest *guest, struct obstacles *all)
 		obstacle(all, -EBUSY,
 			 "libvirt is busy with it: wait for the job that virsh domjobinfo shows, "
 			 "or end it (virsh domjobabort)");
-	if (virDomainSnapshotNum(guest->domain, 0) > 0)
-		obstacle(all, -EOPNOTSUPP,
-			 "its snapshots are not carried: delete them, or their metadata "
-			 "(virsh snapshot-delete --metadata)");
 }
 
 /* One disk, while all of them are gone through. */
@@ -156,11 +152,12 @@ static void version_note(struct guest *guest, struct guest_description *to,
  * libvirt_check_leaving() - everything that keeps a domain from leaving
  * @guest: open
  * @description: of it; receives version and disks
+ * @leaving: what the user wants
  * @all: receives the obstacles
  */
 void libvirt_check_leaving(struct guest *guest,
 			   struct guest_description *description,
-			   struct obstacles *all)
+			   struct guest_leaving *leaving, struct obstacles *all)
 {
 	struct disk_walk walk = { guest, description, all };
 	struct fail fail = { 0 };
@@ -176,6 +173,7 @@ void libvirt_check_leaving(struct guest *guest,
 		return;
 	}
 	check_state(guest, all);
+	libvirt_check_given(guest, description, leaving, all);
 	check_definition(xml, all);
 	xml_each(xml, "/domain/devices/disk", disk_look, &walk);
 	qemu_check_sharers(&guest->qemu, all);

@@ -56,6 +56,8 @@ static const struct field option_fields[] = {
 	FIELD(TEXT, struct migration_options, host),
 	FIELD(TEXT, struct migration_options, guest),
 	FIELD(TEXT, struct migration_options, dest_name),
+	FIELD(TEXT, struct migration_options, xml),
+	FIELD(TEXT, struct migration_options, persistent_xml),
 	FIELD(BOOL, struct migration_options, live),
 	FIELD(BOOL, struct migration_options, postcopy),
 	FIELD(BOOL, struct migration_options, postcopy_after_precopy),
@@ -154,6 +156,11 @@ int migration_options_from_json(struct json_object *object,
 			  fail);
 }
 
+static bool is_relative(const char *path)
+{
+	return *path && *path != '/';
+}
+
 /**
  * migration_options_check() - do the options go together?
  * @options: what to look at
@@ -173,6 +180,12 @@ int migration_options_check(const struct migration_options *options,
 	if (strchr(options->dest_name, '/'))
 		return fail_set(fail, -EINVAL, "--dname '%s': a guest's name has no '/'",
 				options->dest_name);
+	if (is_relative(options->xml) || is_relative(options->persistent_xml))
+		return fail_set(fail, -EINVAL, "--xml and --persistent-xml are read by the agent: "
+				"give a path that begins with '/'");
+	if (*options->persistent_xml && !options->persistent)
+		return fail_set(fail, -EINVAL,
+				"--persistent-xml needs --persistent: add --persistent");
 	if (options->postcopy)
 		return 0;
 	if (options->postcopy_after_precopy)

@@ -16,10 +16,9 @@
 enum {
 	OPT_LIVE = 256, OPT_POSTCOPY, OPT_POSTCOPY_AFTER_PRECOPY, OPT_BANDWIDTH,
 	OPT_POSTCOPY_BANDWIDTH, OPT_TIMEOUT, OPT_TIMEOUT_POSTCOPY, OPT_TIMEOUT_SUSPEND,
-	OPT_PERSISTENT, OPT_UNDEFINESOURCE, OPT_DNAME, OPT_VERBOSE, OPT_DOWNTIME,
-	OPT_PRECOPY_ROUNDS, OPT_FAULT_LANES, OPT_PUSH_LANES, OPT_HANDOVER, OPT_DETACH,
-	OPT_DRY_RUN, OPT_UNSAFE, OPT_ALLOW_VERSION_SKEW,
-	OPT_HELP,
+	OPT_PERSISTENT, OPT_UNDEFINESOURCE, OPT_DNAME, OPT_XML, OPT_PERSISTENT_XML,
+	OPT_VERBOSE, OPT_DOWNTIME, OPT_PRECOPY_ROUNDS, OPT_FAULT_LANES, OPT_PUSH_LANES,
+	OPT_HANDOVER, OPT_DETACH, OPT_DRY_RUN, OPT_UNSAFE, OPT_ALLOW_VERSION_SKEW, OPT_HELP,
 };
 
 static const struct option long_options[] = {
@@ -34,6 +33,8 @@ static const struct option long_options[] = {
 	{ "persistent", no_argument, NULL, OPT_PERSISTENT },
 	{ "undefinesource", no_argument, NULL, OPT_UNDEFINESOURCE },
 	{ "dname", required_argument, NULL, OPT_DNAME },
+	{ "xml", required_argument, NULL, OPT_XML },
+	{ "persistent-xml", required_argument, NULL, OPT_PERSISTENT_XML },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
 	{ "downtime", required_argument, NULL, OPT_DOWNTIME },
 	{ "precopy-rounds", required_argument, NULL, OPT_PRECOPY_ROUNDS },
@@ -122,6 +123,8 @@ void migrate_help(void)
 	      "  --persistent              define the guest at the other host\n"
 	      "  --undefinesource          undefine it here\n"
 	      "  --dname NAME              its name at the other host\n"
+	      "  --xml FILE                start it there from this definition\n"
+	      "  --persistent-xml FILE     with --persistent: define this there\n"
 	      "  --fault-lanes N           connections for missing pages\n"
 	      "  --push-lanes N            connections for the rest\n"
 	      "  --handover                the guest hands over its userfaultfd\n"
@@ -160,6 +163,17 @@ static int text_take(char *to, size_t size, const char *what, const char *text)
 				   text, size - 1);
 	strcpy(to, text);
 	return 0;
+}
+
+/* For the agent, which is somewhere else in the file system. */
+static int file_take(char *to, const char *what, const char *text)
+{
+	char *path = realpath(text, NULL);
+	int ret = path ? text_take(to, FILE_NAME_MAX, what, path) :
+			 usage_error("migrate: %s '%s': there is no such file", what, text);
+
+	free(path);
+	return ret;
 }
 
 /* What getopt_long() did not take: @argv stands behind it. */
@@ -202,6 +216,10 @@ static int option_take(struct migrate_options *options, int option, bool *suspen
 	case OPT_DNAME:
 		return text_take(migration->dest_name, sizeof(migration->dest_name), "--dname",
 				 optarg);
+	case OPT_XML:
+		return file_take(migration->xml, "--xml", optarg);
+	case OPT_PERSISTENT_XML:
+		return file_take(migration->persistent_xml, "--persistent-xml", optarg);
 	default:
 		return number_take(migration, option, optarg);
 	}

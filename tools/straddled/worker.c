@@ -12,6 +12,7 @@
 #include "sys.h"
 #include "tools/lib/jsonline.h"
 #include "tools/lib/migration_json.h"
+#include "tools/lib/textfile.h"
 #include "tools/straddled/port.h"
 #include "tools/straddled/worker_answer.h"
 #include "tools/straddled/worker_port.h"
@@ -64,12 +65,22 @@ static int control_accept(struct migration *m)
 	return ret < 0 ? ret : channel_tune(m->channel, ROLE_CONTROL);
 }
 
+static int definition_read(const char *path, char **text, struct fail *fail)
+{
+	int ret = *path ? textfile_read(path, GUEST_DEFINITION_MAX, text, fail) : 0;
+
+	if (!ret && *path && !*text)
+		ret = fail_set(fail, -ENOENT, "there is no file %s", path);
+	return ret;
+}
+
 static int migration_of(struct json_object *job, struct worker_port *port,
 			struct migration *m)
 {
 	const char *side = json_text(job, "side");
 	const char *id = json_text(job, "id");
 	struct json_object *options;
+	int ret;
 
 	migration_init(m, side && !strcmp(side, "source") ? SIDE_SOURCE
 							  : SIDE_DEST);
@@ -89,7 +100,12 @@ static int migration_of(struct json_object *job, struct worker_port *port,
 		return 0;
 	if (!json_object_object_get_ex(job, "options", &options))
 		return -EPROTO;
-	return migration_options_from_json(options, &m->options, &m->fail);
+	ret = migration_options_from_json(options, &m->options, &m->fail);
+	if (!ret)
+		ret = definition_read(m->options.xml, &m->leaving.live, &m->fail);
+	if (!ret)
+		ret = definition_read(m->options.persistent_xml, &m->leaving.persistent, &m->fail);
+	return ret;
 }
 
 /* The last word: what the history, the log and the waiting command are told. */
