@@ -38,20 +38,6 @@ static void check_leaving(struct migration *m, struct obstacles *found)
 			 "--xml and --persistent-xml are for libvirt's guests, and it is none");
 }
 
-static void check_options(const struct migration *m, struct obstacles *found)
-{
-	const struct guest_description *guest = &m->description;
-
-	if (guest->incoming)
-		obstacle(found, -EINVAL, "it is just arriving here");
-	if (m->options.persistent && !guest->persistent)
-		obstacle(found, -EINVAL,
-			 "--persistent needs a persistent definition and it is transient; leave the option out");
-	if (m->options.undefine_source && !guest->persistent)
-		obstacle(found, -EINVAL,
-			 "--undefinesource needs a persistent definition and it is transient; leave the option out");
-}
-
 /* Where its memory lies; to ask only whether it could go needs no answer. */
 static void map_guest(struct migration *m, struct obstacles *found)
 {
@@ -72,7 +58,8 @@ static int check_guest(struct migration *m)
 {
 	struct obstacles *found = &m->obstacles;
 
-	check_options(m, found);
+	if (m->description.incoming)
+		obstacle(found, -EINVAL, "it is just arriving here");
 	check_leaving(m, found);
 	map_guest(m, found);
 	if (!found->err || m->options.dry_run)

@@ -18,6 +18,16 @@
 
 /* ---- source ------------------------------------------------------------ */
 
+/* As virsh does it: a transient guest becomes there what it is here. */
+static char *persistent_there(const struct migration *m)
+{
+	if (m->leaving.persistent)
+		return m->leaving.persistent;
+	if (m->description.persistent)
+		return m->description.persistent;
+	return m->leaving.live ? m->leaving.live : m->description.live;
+}
+
 static int finish_send(struct migration *m)
 {
 	Straddle__Finish finish = STRADDLE__FINISH__INIT;
@@ -25,8 +35,7 @@ static int finish_send(struct migration *m)
 
 	finish.generation = ++m->generation;
 	if (m->options.persistent)
-		finish.persistent = m->leaving.persistent ?
-			m->leaving.persistent : m->description.persistent;
+		finish.persistent = persistent_there(m);
 	finish.has_missing_pages = true;
 	finish.missing_pages = source_unsent_pages(m->source);
 	finish.has_paused = true;
