@@ -97,11 +97,16 @@ static bool message_absorbed(struct migration *m, struct message *message)
 static int read_message(struct migration *m, struct event *event)
 {
 	enum side peer = m->side == SIDE_SOURCE ? SIDE_DEST : SIDE_SOURCE;
+	struct fail why = { 0 };
 	int ret = message_receive(m->channel, peer, m->phase, 0,
-				  &event->message, &m->fail);
+				  &event->message, &why);
 
+	/* Part of a TLS record came, or one without a message in it. */
+	if (ret == -ETIMEDOUT)
+		return 0;
 	if (ret < 0)
-		return ret;
+		return fail_set(&m->fail, ret, "%s",
+				why.err ? why.text : strerror(-ret));
 	if (message_absorbed(m, &event->message))
 		return 0;
 	event->kind = EVENT_MESSAGE;

@@ -84,7 +84,9 @@ static void check_snapshots(struct guest *guest, struct obstacles *found)
 	int checkpoints = virDomainListAllCheckpoints(guest->domain, NULL, 0);
 
 	if (snapshots > 0 || checkpoints > 0)
-		obstacle(found, -EINVAL, "libvirt would forget its %d snapshots and %d checkpoints, which do not move: leave --undefinesource out, or delete them (virsh snapshot-delete)",
+		obstacle(found, -EINVAL,
+			 "libvirt would forget its %d snapshots and %d checkpoints, which do not "
+			 "move: leave --undefinesource out, or delete them (virsh snapshot-delete)",
 		     snapshots > 0 ? snapshots : 0,
 		     checkpoints > 0 ? checkpoints : 0);
 }
