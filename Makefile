@@ -141,9 +141,15 @@ $(foreach p,$(PROGRAM_DIRS),$(eval $(call \
 # ---- targets people call -----------------------------------------------------
 
 # These install what is missing first, then start over with all of it there.
-.PHONY: check demo bench deps
-check demo: deps
+.PHONY: check check-libvirt demo bench deps deps-tests
+check: deps-tests
+demo: deps
+check demo:
 	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) run-$@
+
+# The long grid of libvirt domains: all cells.
+check-libvirt: deps-tests
+	@TEST_LONG=1 $(MAKE) --no-print-directory -j$$(nproc) TARGETS=libvirt run-check
 
 bench: all
 	@mkdir -p $(O)/bench
@@ -153,8 +159,11 @@ bench: all
 deps:
 	@tools/scripts/deps.sh
 
+deps-tests:
+	@tools/scripts/deps.sh tests
+
 .PHONY: run-check run-demo
-run-check: all tests
+run-check: all tests libvirt-parts
 	@selftests/runner.sh $(O) $(TARGETS)
 
 run-demo: all $(O)/selftests/demo/demo
@@ -192,6 +201,7 @@ help:
 	@echo
 	@echo '  all           libraries and programs (the default)'
 	@echo '  check         build, then run the selftests (TARGETS="uffd copy": only these)'
+	@echo '  check-libvirt the long grid of libvirt domains; about an hour'
 	@echo '  demo          two hosts, one guest, pre-copy and post-copy; under two minutes'
 	@echo '  bench         the benchmark, written to O/bench/ (BENCH_ARGS: its options)'
 	@echo '  tests         build the test programs only'

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# deps.sh [ci] - install the Debian packages that the build and the tests need
-# and this machine lacks, saying which. "ci" adds what only .ci/run needs.
-# DEPS=skip turns it off.
+# deps.sh [tests|ci] - install the Debian packages that the build needs and this
+# machine lacks, saying which. "tests" adds what only the selftests need, "ci"
+# what only .ci/run needs. DEPS=skip turns it off.
 set -eu
 
 build="gcc libc6-dev linux-libc-dev make pkg-config protobuf-c-compiler
@@ -11,6 +11,8 @@ build="gcc libc6-dev linux-libc-dev make pkg-config protobuf-c-compiler
 	libnl-3-dev libnl-route-3-dev libxxhash-dev libzstd-dev libsystemd-dev
 	libseccomp-dev libcap-ng-dev liburcu-dev systemtap-sdt-dev
 	libvirt-dev libxml2-dev"
+tests="libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
+	qemu-system-x86 qemu-utils ovmf busybox-static"
 ci="clang libclang-rt-14-dev groff-base python3-docutils shellcheck"
 
 [ "${DEPS:-}" != skip ] || exit 0
@@ -22,7 +24,10 @@ if ! command -v dpkg-query >/dev/null; then
 fi
 
 wanted=$build
-[ "${1:-}" != ci ] || wanted="$build $ci"
+case ${1:-} in
+tests) wanted="$build $tests" ;;
+ci) wanted="$build $tests $ci" ;;
+esac
 missing=
 for package in $wanted; do
 	status=$(dpkg-query -W -f '${db:Status-Status}' "$package" \
