@@ -12,6 +12,7 @@
 #define LIBVIRT_NO_AUTOSTART	"autostart='no'"
 
 struct libvirt_incoming;
+struct xml;
 
 struct guest {
 	virConnectPtr connection;	/* one of its own */
@@ -31,6 +32,7 @@ struct guest *libvirt_guest_new(struct fail *fail);
 void libvirt_guest_close(struct guest *guest);
 
 /* libvirt_leave.c, libvirt_check.c: the gate, on either side */
+void libvirt_check_devices(const struct xml *xml, struct obstacles *all);
 void libvirt_check_leaving(struct guest *guest,
 			   struct guest_description *description,
 			   struct guest_leaving *leaving,

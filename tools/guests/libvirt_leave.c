@@ -46,12 +46,17 @@ static const struct {
 	{ "/domain/devices/disk/source/reservations[@managed='yes']",
 	  "a disk has persistent reservations of this host: " OR_DETACH },
 	{ "/domain/os/type[contains(@machine, '-1.') or contains(@machine, '-0.') or "
-	  "contains(@machine, '-2.0') or contains(@machine, '-2.1') or "
-	  "contains(@machine, '-2.2') or contains(@machine, '-2.3')]",
+	  "contains(' -2.0 -2.1 -2.2 -2.3 ', concat(' ', "
+	  "substring(@machine, string-length(@machine) - 3), ' '))]",
 	  "its machine type is older than 2.4, whose state has another form: " WITH_VIRSH },
 };
 
-static void check_definition(const struct xml *xml, struct obstacles *all)
+/**
+ * libvirt_check_devices() - what a definition has that is not carried
+ * @xml: a live definition
+ * @all: receives an obstacle for each kind
+ */
+void libvirt_check_devices(const struct xml *xml, struct obstacles *all)
 {
 	size_t i;
 
@@ -174,7 +179,7 @@ void libvirt_check_leaving(struct guest *guest,
 	}
 	check_state(guest, all);
 	libvirt_check_given(guest, description, leaving, all);
-	check_definition(xml, all);
+	libvirt_check_devices(xml, all);
 	xml_each(xml, "/domain/devices/disk", disk_look, &walk);
 	qemu_check_sharers(&guest->qemu, all);
 	qemu_check_userfaultfd(&guest->qemu, all);
