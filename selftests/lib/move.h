@@ -24,7 +24,7 @@ struct move {
 	uint64_t told_ns;		/* when it was read */
 	bool over, ok;
 	char state[16];			/* of the result */
-	char error[FAIL_TEXT_MAX];		/* of the result, or why it never began */
+	char error[FAIL_TEXT_MAX];	/* of the result, or why it never began */
 };
 
 /* One request, one answer; @answer may be NULL. 0 or the answer's -errno. */
