@@ -32,6 +32,7 @@ static const struct option {
 	{ "rate", .number = &config.rate_pages },
 	{ "walk", .number = &config.walk_pages },
 	{ "disk_mib", .number = &config.disk_mib },
+	{ "reader", .number = &config.reader_blocks },
 	{ "disk_rate", .number = &config.disk_blocks },
 	{ "disk", .text = config.disk, .named = &config.disk_named },
 	{ "witness", .text = config.witness, .named = &config.witness_named },

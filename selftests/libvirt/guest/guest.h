@@ -28,6 +28,7 @@ struct config {
 	uint64_t walk_pages;
 	uint64_t disk_blocks;		/* written a second */
 	uint64_t disk_mib;		/* of the disk that are used */
+	uint64_t reader_blocks;		/* buffers that only the disk writes */
 	char disk[64];
 	char witness[64];
 	char ip[64];			/* address/length; empty: none */
@@ -97,6 +98,7 @@ void writer_hold(void);
 void writer_release(void);
 
 void disk_start(void);
+void reader_start(void);
 void witness_start(void);
 void net_start(void);
 

@@ -12,6 +12,8 @@
  *				what was there is lost; none: no disk
  *   straddle.disk_mib=MiB	its first part, which is used (8)
  *   straddle.disk_rate=N	blocks of 4 KiB a second (200), 0: as above
+ *   straddle.reader=N		buffers of 4 KiB that only reads of the disk write,
+ *				behind disk_mib; see reader.c (0)
  *   straddle.witness=DEVICE	shared disk (/dev/vdb if there), see witness.c
  *   straddle.ip=ADDRESS/LEN	of eth0 (none)
  *
@@ -100,6 +102,7 @@ int main(void)
 	writer_start();
 	memory_walk_start();
 	disk_start();
+	reader_start();
 	witness_start();
 	net_start();
 	clock_start();
