@@ -69,7 +69,13 @@ static int check_guest(struct migration *m)
 			m->description.name, found->text);
 }
 
-static int row_begin(struct migration *m)
+/**
+ * begin_row() - write the guest's migration into the journal
+ * @m: with its description
+ *
+ * Return: 0 or -errno with @m->fail; -EEXIST: the guest has another one.
+ */
+int begin_row(struct migration *m)
 {
 	struct journal_row row = {
 		.side = SIDE_SOURCE,
@@ -107,7 +113,7 @@ int begin_source(struct migration *m)
 		ret = check_guest(m);
 	if (ret < 0 || m->options.dry_run)
 		return ret;
-	ret = row_begin(m);
+	ret = begin_row(m);
 	if (!ret)
 		ret = memory_map_regions(m);
 	if (!ret)
@@ -121,6 +127,9 @@ int begin_source(struct migration *m)
  */
 void begin_undo_source(struct migration *m)
 {
+	/* With --engine auto the other engine goes on from here. */
+	if (m->options.engine == ENGINE_AUTO && m->state == STATE_BEGUN)
+		return;
 	if (m->state == STATE_BEGUN || m->state == STATE_PERFORMING)
 		owner_move(m, STATE_RESUMED);
 }

@@ -23,6 +23,20 @@ void guest_description_fini(struct guest_description *description)
 }
 
 /**
+ * guest_name_fits() - may a name be that of a driver's guest?
+ * @driver: to look at
+ * @name: of a guest
+ *
+ * Return: whether it makes sense to ask the driver for it.
+ */
+bool guest_name_fits(const struct guest_driver *driver, const char *name)
+{
+	return driver->prefix ?
+	       !strncmp(name, driver->prefix, strlen(driver->prefix)) :
+	       !strchr(name, '/');
+}
+
+/**
  * guest_find() - open a guest, whoever runs it
  * @drivers: to ask, one after the other; ends with NULL
  * @host: where guests are
@@ -42,8 +56,11 @@ int guest_find(const struct guest_driver *const *drivers,
 
 	for (; *drivers; drivers++) {
 		struct fail why = { 0 };
-		int ret = (*drivers)->open(host, name, guest, &why);
+		int ret;
 
+		if (!guest_name_fits(*drivers, name))
+			continue;
+		ret = (*drivers)->open(host, name, guest, &why);
 		if (!ret) {
 			*driver = *drivers;
 			return 0;
@@ -52,7 +69,8 @@ int guest_find(const struct guest_driver *const *drivers,
 			return fail_set(fail, ret, "%s", why.text);
 		fail_set(&first, ret, "%s", why.text);
 	}
-	return fail_set(fail, -ENOENT, "%s", first.text);
+	return fail_set(fail, -ENOENT, "%s", first.err ? first.text :
+			"no guest has a name like this");
 }
 
 /**

@@ -80,6 +80,7 @@ struct guest;			/* an open guest; each driver has its own */
 struct guest_host {
 	const char *run_dir;		/* sockets of running guests */
 	const char *definitions_dir;	/* persistent definitions */
+	bool allow_qmp;			/* a peer may say which program runs */
 };
 
 /* Called once a guest; non-zero ends the listing and is returned. */
@@ -110,6 +111,8 @@ struct guest_leaving {
 
 struct guest_driver {
 	const char *name;
+	/* Its guests' names begin so; NULL: they have no '/' in them. */
+	const char *prefix;
 	/* describe() is answered by another process than the guest's. */
 	bool described_elsewhere;
 
@@ -188,9 +191,11 @@ struct guest_driver {
 
 extern const struct guest_driver vmm_driver;	/* tools/guests/vmm.c */
 extern const struct guest_driver libvirt_driver; /* tools/guests/libvirt.c */
+extern const struct guest_driver qmp_driver;	/* tools/guests/qmp.c */
 extern const struct guest_driver *const guest_drivers[]; /* ends with NULL;
 						 * tools/guests/drivers.c */
 
+bool guest_name_fits(const struct guest_driver *driver, const char *name);
 int guest_find(const struct guest_driver *const *drivers,
 	       const struct guest_host *host, const char *name,
 	       const struct guest_driver **driver, struct guest **guest,

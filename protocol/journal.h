@@ -30,6 +30,8 @@ enum owner_state {
 	STATE_RESUMING = 9,	/* intent */
 	STATE_RESUMED = 10,
 	STATE_CORRUPT = 11,	/* proofs differ: held, told */
+	STATE_DELEGATED = 12,	/* intent: libvirt owns it, and may move it */
+	STATE_MOVED = 13,	/* libvirt did */
 	/* dest */
 	STATE_PREPARED = 20,
 	STATE_LOADED = 21,

@@ -15,6 +15,9 @@
  * - TEARING_DOWN follows HELD, or ASKED where Finish was answered COMPLETE at
  *   once. CORRUPT (the proofs differ) ends nothing: the source goes on
  *   holding its pages until an operator decides.
+ * - DELEGATED: another engine moves the guest (libvirt's own migration); who
+ *   runs it is decided there, not here. It ends as MOVED, or as RESUMED when
+ *   the guest turned out to be here still.
  * - COMPLETE and DIED follow GO and RUNNING: a fact that could not be written
  *   (the journal was busy) is skipped. After COMPLETE the migration owes nothing
  *   more: a guest that ends then ends as any guest does, and the answer to a
@@ -39,8 +42,10 @@ const struct owner_rule owner_table[] = {
 	{ STATE_RESUMING, "RESUMING", SIDE_SOURCE, true, false,
 	  FROM(STOPPING) | FROM(STOPPED) | FROM(ASKED) },
 	{ STATE_RESUMED, "RESUMED", SIDE_SOURCE, false, true,
-	  FROM(BEGUN) | FROM(PERFORMING) | FROM(RESUMING) },
+	  FROM(BEGUN) | FROM(PERFORMING) | FROM(RESUMING) | FROM(DELEGATED) },
 	{ STATE_CORRUPT, "CORRUPT", SIDE_SOURCE, false, false, FROM(ASKED) | FROM(HELD) },
+	{ STATE_DELEGATED, "DELEGATED", SIDE_SOURCE, true, false, FROM(BEGUN) },
+	{ STATE_MOVED, "MOVED", SIDE_SOURCE, false, true, FROM(DELEGATED) },
 
 	{ STATE_PREPARED, "PREPARED", SIDE_DEST, false, false, FROM(NONE) },
 	{ STATE_LOADED, "LOADED", SIDE_DEST, false, false, FROM(PREPARED) },

@@ -61,6 +61,8 @@ static bool past_undoing(const struct migration *m)
 	case STATE_CORRUPT:
 	case STATE_TEARING_DOWN:
 	case STATE_TORN_DOWN:
+	case STATE_DELEGATED:
+	case STATE_MOVED:
 	case STATE_GO:
 	case STATE_RUNNING:
 	case STATE_COMPLETE:
@@ -70,6 +72,15 @@ static bool past_undoing(const struct migration *m)
 	default:
 		return false;
 	}
+}
+
+static void engine_tell(struct migration *m)
+{
+	if (m->side == SIDE_SOURCE && m->options.engine == ENGINE_AUTO &&
+	    m->phase == PHASE_PREPARE)
+		progress_decide(m,
+				"engine straddle: nothing stands in its way on this host or on %s",
+				m->options.host);
 }
 
 static void undo_from(struct migration *m, size_t step)
@@ -112,6 +123,7 @@ int migration_run(struct migration *m)
 		}
 		if (m->options.dry_run && m->phase == PHASE_PREPARE)
 			break;
+		engine_tell(m);
 	}
 	progress_tell(m);
 	return 0;

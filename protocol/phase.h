@@ -7,6 +7,7 @@
 
 /* phase.c: the phases themselves, in their own files. */
 int begin_source(struct migration *m);
+int begin_row(struct migration *m);
 void begin_undo_source(struct migration *m);
 int prepare_source(struct migration *m);
 void prepare_undo_source(struct migration *m);
@@ -106,6 +107,8 @@ bool state_complete(const struct migration *m);
 /* rounds.c: pre-copy, and the decision how to finish */
 enum finish_by { FINISH_BY_COPY, FINISH_BY_POSTCOPY };
 int rounds_run(struct migration *m, enum finish_by *how);
+bool round_decide(struct migration *m, enum finish_by *how);
+bool rounds_timed_out(const struct migration *m);
 int round_run(struct migration *m);
 
 

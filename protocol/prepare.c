@@ -21,6 +21,7 @@
 
 #define CONNECT_TIMEOUT_MS	10000
 #define PREPARE_TIMEOUT_MS	30000
+#define DISCARD_TIMEOUT_MS	30000	/* silence while the dest undoes Prepare */
 #define FAULT_LANES		4	/* and no more than vCPUs */
 #define PUSH_LANES		2
 #define LANES_A_ROLE_MAX	16
@@ -211,6 +212,18 @@ int prepare_source(struct migration *m)
 	return ret;
 }
 
+/* The dest closes when nothing is left of the guest that it had made. */
+static void discarded_wait(struct migration *m)
+{
+	struct fail ignored = { 0 };
+	struct message message;
+
+	while (m->channel &&
+	       !message_receive(m->channel, SIDE_DEST, m->phase,
+				DISCARD_TIMEOUT_MS, &message, &ignored))
+		message_fini(&message);
+}
+
 /**
  * prepare_undo_source() - tell the dest to discard what it prepared
  * @m: failed; without a connection the dest finds out by itself
@@ -218,6 +231,9 @@ int prepare_source(struct migration *m)
 void prepare_undo_source(struct migration *m)
 {
 	cancel_send(m, m->fail.text);
+	/* The other engine is to find the guest's name free there. */
+	if (m->options.engine == ENGINE_AUTO && m->state == STATE_BEGUN)
+		discarded_wait(m);
 	channel_lost(m);
 }
 

@@ -73,7 +73,9 @@ void progress_tell(struct migration *m)
 	progress->phase = m->phase;
 	progress->state = m->state;
 	progress->total_ns = now_ns() - m->began_ns;
-	progress->memory_bytes = region_map_bytes(&m->map);
+	/* Without a map it is libvirt that counts. */
+	if (m->map.count)
+		progress->memory_bytes = region_map_bytes(&m->map);
 	if (m->source)
 		from_source(progress, m->source);
 	if (m->dest)

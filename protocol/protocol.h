@@ -24,6 +24,9 @@
 
 #define FILE_NAME_MAX	1024	/* bytes, NUL included */
 
+/* Who moves the guest: we, or libvirt under our command. */
+enum engine { ENGINE_STRADDLE, ENGINE_NATIVE, ENGINE_AUTO };
+
 /* What happens when --timeout passes in pre-copy. */
 enum timeout_action { TIMEOUT_SUSPEND, TIMEOUT_POSTCOPY };
 
@@ -52,6 +55,10 @@ struct migration_options {
 					 * UINT32_MAX: no limit */
 	uint32_t fault_lanes;		/* 0: min(vCPUs, 4) */
 	uint32_t push_lanes;		/* 0: default */
+	enum engine engine;
+	char dest_uri[256];		/* native: dest's libvirt, "": by host */
+	char migrate_uri[256];		/* native: dest's QEMU, "": libvirt asks */
+	bool tls;			/* native: QEMU encrypts the memory */
 };
 
 /* A user's word to a running migration. */
@@ -72,6 +79,7 @@ struct command_data {
 
 /* How far it is; for status, --verbose and the summary. */
 struct progress {
+	enum engine engine;		/* that moves it: straddle or native */
 	enum phase phase;
 	enum owner_state state;
 	uint32_t round;			/* from 1; 0: none yet */
@@ -104,7 +112,7 @@ struct progress {
 	uint64_t pauses;		/* looks for which the guest stood still */
 	uint64_t pause_max_ns;		/* the longest of them */
 	char peer_host[COOKIE_TEXT_MAX]; /* as the other host calls itself */
-	char note[160];			/* last decision, in words, or "" */
+	char note[640];			/* last decision, in words, or "" */
 };
 
 /* What a migration asks of its process. Each returns 0 or -errno. */

@@ -12,7 +12,13 @@
 /* Everything was sent: what is left is in buffers of the network. */
 #define BARRIER_TIMEOUT_MS	60000
 
-static bool timed_out(const struct migration *m)
+/**
+ * rounds_timed_out() - has --timeout passed?
+ * @m: of the migration
+ *
+ * Return: false without a --timeout.
+ */
+bool rounds_timed_out(const struct migration *m)
 {
 	return m->options.timeout_ns &&
 	       now_ns() - m->began_ns >= m->options.timeout_ns;
@@ -170,19 +176,28 @@ static bool decide_hopeless(struct migration *m, enum finish_by *how)
 	if (m->options.postcopy)
 		return finish_by(m, FINISH_BY_POSTCOPY, how,
 				 "does not converge, switching to post-copy");
-	tell(m, "does not converge; 'straddle postcopy GUEST' would finish it");
+	/* libvirt has to be told before it begins. */
+	tell(m, m->progress.engine == ENGINE_NATIVE
+	     ? "does not converge; with --postcopy it would be switched"
+	     : "does not converge; 'straddle postcopy GUEST' would finish it");
 	return false;
 }
 
-/* Return: whether the rounds are over, and how to finish then. */
-static bool decide(struct migration *m, enum finish_by *how)
+/**
+ * round_decide() - after a round, or one that was cut: go on, or finish?
+ * @m: with what the round measured; told in words
+ * @how: receives how to finish
+ *
+ * Return: true: no more rounds.
+ */
+bool round_decide(struct migration *m, enum finish_by *how)
 {
 	const struct migration_options *options = &m->options;
 
 	if (m->switch_asked)
 		return finish_by(m, FINISH_BY_POSTCOPY, how,
 				 "switching to post-copy as asked");
-	if (timed_out(m))
+	if (rounds_timed_out(m))
 		return options->timeout_action == TIMEOUT_POSTCOPY
 			? finish_by(m, FINISH_BY_POSTCOPY, how,
 				    "time is up, switching to post-copy")
@@ -192,7 +207,7 @@ static bool decide(struct migration *m, enum finish_by *how)
 		return finish_by(m, FINISH_BY_POSTCOPY, how,
 				 "switching to post-copy after pre-copy");
 	switch (estimate_outlook(&m->round, options->downtime_ns,
-				 region_map_bytes(&m->map))) {
+				 m->progress.memory_bytes)) {
 	case OUTLOOK_CONVERGED:
 		return finish_by(m, FINISH_BY_COPY, how,
 				 "the rest fits the downtime, stopping");
@@ -233,7 +248,7 @@ int rounds_run(struct migration *m, enum finish_by *how)
 		ret = round_run(m);
 		if (!ret)
 			ret = round_scan(m);
-		if (ret || decide(m, how))
+		if (ret || round_decide(m, how))
 			break;
 		ret = drain_end(m);
 	}

@@ -89,6 +89,20 @@ WRONG(postcopy_bandwidth, "--postcopy-bandwidth needs --postcopy", "migrate", "g
       "--postcopy-bandwidth", "3");
 WRONG(no_rounds, "--precopy-rounds 0", "migrate", "g", "h", "--precopy-rounds", "0");
 
+WRONG(engine_name, "--engine 'qemu': give straddle, native or auto", "migrate", "g", "h",
+      "--engine", "qemu");
+WRONG(engine_value, "--engine needs a value", "migrate", "g", "h", "--engine");
+WRONG(engine_desturi, "--desturi is libvirt's", "migrate", "g", "h", "--desturi",
+      "qemu+tls://h/system");
+WRONG(engine_migrateuri, "--migrateuri is libvirt's", "migrate", "g", "h", "--migrateuri",
+      "tcp:h");
+WRONG(engine_tls, "--tls is libvirt's", "migrate", "g", "h", "--tls");
+WRONG(engine_handover, "--handover is not for --engine native", "migrate", "g", "h",
+      "--engine", "native", "--handover");
+WRONG(engine_lanes, "--push-lanes is not for --engine native", "migrate", "g", "h",
+      "--engine", "native", "--push-lanes", "2");
+WRONG(engine_live, "needs --live", "migrate", "g", "h", "--engine", "native", "--postcopy");
+
 TEST_F(usage, wrong_command_line_is_explained)
 {
 	EXPECT_EQ(2, straddle(variant->arguments));

@@ -112,6 +112,8 @@ pid_t pair_start_agent(struct pair *pair, const struct host *host,
 		argv[n++] = psk;
 		break;
 	}
+	if (pair->allow_qmp)
+		argv[n++] = "--allow-qmp";
 	/* For the guests that come in here. */
 	setenv("STRADDLE_WITNESS", pair->witness, 1);
 	pid = host_spawn(host, argv, "straddled.log", fail);

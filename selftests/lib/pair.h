@@ -22,6 +22,7 @@ enum pair_security { PAIR_PLAIN, PAIR_X509, PAIR_PSK };
 struct pair {
 	struct two_hosts *hosts;
 	enum pair_security security;
+	bool allow_qmp;			/* for agents that are started later */
 	pid_t source_agent, dest_agent;
 	char witness[160];
 };

@@ -105,7 +105,9 @@ static int cert_mark_host(gnutls_x509_crt_t cert, const char *name,
 	code = gnutls_x509_crt_set_basic_constraints(cert, 0, -1);
 	if (code >= 0)
 		code = gnutls_x509_crt_set_key_usage(cert,
-				GNUTLS_KEY_DIGITAL_SIGNATURE);
+				GNUTLS_KEY_DIGITAL_SIGNATURE |
+				/* libvirt insists, whatever the key is */
+				GNUTLS_KEY_KEY_ENCIPHERMENT);
 	if (code >= 0)
 		code = gnutls_x509_crt_set_key_purpose_oid(cert, purpose, 0);
 	if (code >= 0)

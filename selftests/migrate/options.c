@@ -294,4 +294,42 @@ TEST_F_TIMEOUT(options, migrations_do_not_disturb_each_other, 60)
 	crossing_left(self->dest, "web", 1);
 }
 
+TEST_F(options, native_engine_is_for_libvirts_guests)
+{
+	struct move move;
+
+	crossing_guest(self->pair, "db", NO_OPTIONS);
+	EXPECT_EQ(-ECANCELED, move_run(&move, self->source, "db",
+				       self->dest->address,
+				       "\"live\":true,\"engine\":\"native\""));
+	EXPECT_NE(NULL, strstr(move.error, "none of libvirt's")) {
+		TH_LOG("%s", move.error);
+	}
+	crossing_rows(self->pair, move.id, "", "");
+	crossing_undone(self->pair, "db");
+}
+
+/* Nor does auto take libvirt for one that straddle cannot move either. */
+TEST_F(options, auto_engine_falls_back_to_nobody)
+{
+	struct move move;
+
+	crossing_guest(self->pair, "db", NO_OPTIONS);
+	EXPECT_EQ(-ECANCELED, move_run(&move, self->source, "db", "127.0.0.1:1",
+				       "\"live\":true,\"engine\":\"auto\""));
+	EXPECT_EQ(ENGINE_STRADDLE, move.progress.engine);
+	crossing_rows(self->pair, move.id, "RESUMED", "");
+	crossing_undone(self->pair, "db");
+}
+
+TEST_F(options, auto_engine_is_ours_where_we_can)
+{
+	struct move move;
+
+	crossing_guest(self->pair, "db", NO_OPTIONS);
+	migrate(self, "\"live\":true,\"postcopy\":true,\"rounds_max\":1,"
+		"\"engine\":\"auto\"", &move);
+	EXPECT_EQ(ENGINE_STRADDLE, move.progress.engine);
+}
+
 TEST_HARNESS_MAIN

@@ -117,17 +117,22 @@ int json_parse(const char *text, size_t size, struct json_object **object)
  * @line: the receiver
  * @object: receives it, the caller's; unchanged on error
  *
+ * A carriage return before the line feed is none of the line's.
+ *
  * Return: 1: @object is set, 0: no whole line is there, -EPROTO: the line was
  * no JSON object; it is gone, and the next one can be asked for.
  */
 int jsonline_next(struct jsonline *line, struct json_object **object)
 {
 	char *start = line->buf + line->taken, *end = line_end(line);
+	size_t size;
 	int ret;
 
 	if (!end)
 		return 0;
-	ret = json_parse(start, (size_t)(end - start), object);
+	size = (size_t)(end - start);
+	size -= size && start[size - 1] == '\r';
+	ret = json_parse(start, size, object);
 	line->taken += (size_t)(end - start) + 1;
 	return ret ? ret : 1;
 }

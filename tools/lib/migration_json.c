@@ -22,6 +22,27 @@ static int timeout_value(const char *name)
 	return strcmp(name, "postcopy") ? -1 : TIMEOUT_POSTCOPY;
 }
 
+static const char *const engine_names[] = {
+	[ENGINE_STRADDLE] = "straddle",
+	[ENGINE_NATIVE] = "native",
+	[ENGINE_AUTO] = "auto",
+};
+
+static const char *engine_to_name(int engine)
+{
+	return engine_names[engine];
+}
+
+static int engine_value(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(engine_names); i++)
+		if (!strcmp(engine_names[i], name))
+			return (int)i;
+	return -1;
+}
+
 static const char *phase_to_name(int phase)
 {
 	return phase_name((enum phase)phase);
@@ -76,9 +97,14 @@ static const struct field option_fields[] = {
 	FIELD(U32, struct migration_options, rounds_max),
 	FIELD(U32, struct migration_options, fault_lanes),
 	FIELD(U32, struct migration_options, push_lanes),
+	FIELD_NAMED(struct migration_options, engine, engine_to_name, engine_value),
+	FIELD(TEXT, struct migration_options, dest_uri),
+	FIELD(TEXT, struct migration_options, migrate_uri),
+	FIELD(BOOL, struct migration_options, tls),
 };
 
 static const struct field progress_fields[] = {
+	FIELD_NAMED(struct progress, engine, engine_to_name, engine_value),
 	FIELD_NAMED(struct progress, phase, phase_to_name, phase_value),
 	FIELD_NAMED(struct progress, state, state_to_name, state_value),
 	FIELD(U32, struct progress, round),
@@ -161,6 +187,60 @@ static bool is_relative(const char *path)
 	return *path && *path != '/';
 }
 
+/* A '/' is for those who are named by a path: "qmp:/run/db.qmp". */
+static bool is_strange(const char *name)
+{
+	return strchr(name, '/') && strncmp(name, "qmp:/", 5);
+}
+
+/**
+ * engine_named() - the engine of a name
+ * @name: "straddle", "native" or "auto"
+ * @engine: receives it
+ *
+ * Return: 0, or -EINVAL: there is none of that name.
+ */
+int engine_named(const char *name, enum engine *engine)
+{
+	int value = engine_value(name);
+
+	if (value < 0)
+		return -EINVAL;
+	*engine = (enum engine)value;
+	return 0;
+}
+
+static int refuse(struct fail *fail, const char *option, const char *why)
+{
+	return fail_set(fail, -EINVAL, "%s %s", option, why);
+}
+
+/* What only one of the engines can do. */
+static int engine_check(const struct migration_options *options, struct fail *fail)
+{
+	static const char libvirts[] = "is libvirt's: it needs --engine native or auto";
+	static const char ours[] = "is not for --engine native: leave it out";
+
+	if (options->engine == ENGINE_STRADDLE) {
+		if (*options->dest_uri)
+			return refuse(fail, "--desturi", libvirts);
+		if (*options->migrate_uri)
+			return refuse(fail, "--migrateuri", libvirts);
+		return options->tls ? refuse(fail, "--tls", libvirts) : 0;
+	}
+	if (options->engine == ENGINE_AUTO)
+		return 0;
+	if (options->handover)
+		return refuse(fail, "--handover", ours);
+	if (options->fault_lanes || options->push_lanes)
+		return refuse(fail, options->fault_lanes ? "--fault-lanes" : "--push-lanes",
+			      ours);
+	if (options->postcopy && !options->live)
+		return refuse(fail, "--postcopy", "with --engine native needs --live: libvirt "
+			      "does not post-copy a guest that stands still; add --live");
+	return 0;
+}
+
 /**
  * migration_options_check() - do the options go together?
  * @options: what to look at
@@ -171,13 +251,13 @@ static bool is_relative(const char *path)
 int migration_options_check(const struct migration_options *options,
 			    struct fail *fail)
 {
-	if (!*options->guest || strchr(options->guest, '/'))
+	if (!*options->guest || is_strange(options->guest))
 		return fail_set(fail, -EINVAL, "'%s' is no name of a guest: 'straddle list' "
 				"shows the guests of this host", options->guest);
 	if (!*options->host)
 		return fail_set(fail, -EINVAL, "no host to migrate guest '%s' to: give HOST or "
 				"HOST:PORT", options->guest);
-	if (strchr(options->dest_name, '/'))
+	if (is_strange(options->dest_name))
 		return fail_set(fail, -EINVAL, "--dname '%s': a guest's name has no '/'",
 				options->dest_name);
 	if (is_relative(options->xml) || is_relative(options->persistent_xml))
@@ -186,6 +266,8 @@ int migration_options_check(const struct migration_options *options,
 	if (*options->persistent_xml && !options->persistent)
 		return fail_set(fail, -EINVAL,
 				"--persistent-xml needs --persistent: add --persistent");
+	if (engine_check(options, fail))
+		return -EINVAL;
 	if (options->postcopy)
 		return 0;
 	if (options->postcopy_after_precopy)

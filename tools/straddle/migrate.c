@@ -43,6 +43,9 @@ static const char *state_words(const char *state)
 			   "there; see 'straddle status'" },
 		{ "HELD", "the guest runs on the other host and still misses pages that are "
 			  "here; see 'straddle status'" },
+		{ "DELEGATED", "libvirt has not ended it: see 'virsh domjobinfo' and 'virsh "
+			       "domstate --reason' on both hosts" },
+		{ "MOVED", "libvirt moved the guest" },
 		{ "CORRUPT", "what arrived is not what was sent: both copies are kept; see "
 			     "'straddle status'" },
 	};
@@ -78,7 +81,9 @@ static int guest_is_listed(const struct follow *follow)
 static void whereabouts_print(const struct follow *follow, const char *state)
 {
 	bool here = !state || !strcmp(state, "RESUMED");
-	int listed = here ? guest_is_listed(follow) : 1;
+	/* No list has those that are named by a path. */
+	bool ask = here && !strchr(follow->options->migration.guest, '/');
+	int listed = ask ? guest_is_listed(follow) : 1;
 
 	if (listed > 0) {
 		fprintf(stderr, "straddle: %s\n", state_words(state));

@@ -18,7 +18,8 @@ enum {
 	OPT_POSTCOPY_BANDWIDTH, OPT_TIMEOUT, OPT_TIMEOUT_POSTCOPY, OPT_TIMEOUT_SUSPEND,
 	OPT_PERSISTENT, OPT_UNDEFINESOURCE, OPT_DNAME, OPT_XML, OPT_PERSISTENT_XML,
 	OPT_VERBOSE, OPT_DOWNTIME, OPT_PRECOPY_ROUNDS, OPT_FAULT_LANES, OPT_PUSH_LANES,
-	OPT_HANDOVER, OPT_DETACH, OPT_DRY_RUN, OPT_UNSAFE, OPT_ALLOW_VERSION_SKEW, OPT_HELP,
+	OPT_HANDOVER, OPT_DETACH, OPT_DRY_RUN, OPT_UNSAFE, OPT_ALLOW_VERSION_SKEW,
+	OPT_ENGINE, OPT_DESTURI, OPT_MIGRATEURI, OPT_TLS, OPT_HELP,
 };
 
 static const struct option long_options[] = {
@@ -41,6 +42,10 @@ static const struct option long_options[] = {
 	{ "fault-lanes", required_argument, NULL, OPT_FAULT_LANES },
 	{ "push-lanes", required_argument, NULL, OPT_PUSH_LANES },
 	{ "handover", no_argument, NULL, OPT_HANDOVER },
+	{ "engine", required_argument, NULL, OPT_ENGINE },
+	{ "desturi", required_argument, NULL, OPT_DESTURI },
+	{ "migrateuri", required_argument, NULL, OPT_MIGRATEURI },
+	{ "tls", no_argument, NULL, OPT_TLS },
 	{ "detach", no_argument, NULL, OPT_DETACH },
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ "unsafe", no_argument, NULL, OPT_UNSAFE },
@@ -67,6 +72,7 @@ static const struct flag_option flag_options[] = {
 	FLAG(OPT_DRY_RUN, migration.dry_run),
 	FLAG(OPT_UNSAFE, migration.unsafe),
 	FLAG(OPT_ALLOW_VERSION_SKEW, migration.allow_version_skew),
+	FLAG(OPT_TLS, migration.tls),
 	FLAG(OPT_VERBOSE, verbose),
 	FLAG(OPT_DETACH, detach),
 	FLAG(OPT_HELP, help),
@@ -132,6 +138,12 @@ void migrate_help(void)
 	      "  --unsafe                  go although a disk may not be shared, or its\n"
 	      "                            cache not be safe\n"
 	      "  --allow-version-skew      go although the hypervisors' versions differ\n"
+	      "  --engine ENGINE           who moves it: straddle (default), native (libvirt\n"
+	      "                            itself, watched and switched by us), auto (native\n"
+	      "                            where straddle cannot)\n"
+	      "  --desturi URI             native: libvirt there (qemu+tls://HOST/system)\n"
+	      "  --migrateuri URI          native: where QEMU there is to listen\n"
+	      "  --tls                     native: QEMU encrypts what it sends\n"
 	      "  --verbose                 show how far it is\n"
 	      "  --detach                  start it, and do not wait\n", stdout);
 }
@@ -174,6 +186,14 @@ static int file_take(char *to, const char *what, const char *text)
 
 	free(path);
 	return ret;
+}
+
+static int engine_take(struct migration_options *migration, const char *text)
+{
+	if (engine_named(text, &migration->engine))
+		return usage_error("migrate: --engine '%.80s': give straddle, native or auto",
+				   text);
+	return 0;
 }
 
 /* What getopt_long() did not take: @argv stands behind it. */
@@ -220,6 +240,14 @@ static int option_take(struct migrate_options *options, int option, bool *suspen
 		return file_take(migration->xml, "--xml", optarg);
 	case OPT_PERSISTENT_XML:
 		return file_take(migration->persistent_xml, "--persistent-xml", optarg);
+	case OPT_ENGINE:
+		return engine_take(migration, optarg);
+	case OPT_DESTURI:
+		return text_take(migration->dest_uri, sizeof(migration->dest_uri),
+				 "--desturi", optarg);
+	case OPT_MIGRATEURI:
+		return text_take(migration->migrate_uri, sizeof(migration->migrate_uri),
+				 "--migrateuri", optarg);
 	default:
 		return number_take(migration, option, optarg);
 	}

@@ -78,6 +78,17 @@ static void pauses_print(const struct progress *summary)
 		       summary->pauses, time_words(summary->pause_max_ns, words));
 }
 
+/* libvirt counts less than we do, and what it does not count is not printed. */
+static void native_print(const struct progress *summary)
+{
+	printf("  %-15s native (libvirt)\n", "engine");
+	bytes_print("memory", summary->memory_bytes);
+	bytes_print("pre-copy", summary->round_bytes);
+	bytes_print("post-copy", summary->push_bytes);
+	pages_print("zero pages", summary->zero_pages);
+	printf("  %-15s %" PRIu64 "\n", "network faults", summary->network_faults);
+}
+
 /**
  * summary_print() - print the numbers of a migration that has ended
  * @summary: progress at its end
@@ -86,10 +97,16 @@ void summary_print(const struct progress *summary)
 {
 	time_print("total", summary->total_ns);
 	time_print("downtime", summary->downtime_ns);
-	downtime_print(summary);
-	pauses_print(summary);
+	if (summary->engine == ENGINE_STRADDLE) {
+		downtime_print(summary);
+		pauses_print(summary);
+	}
 	printf("  %-15s %" PRIu32 "%s\n", "rounds", summary->round,
 	       summary->postcopy ? ", then post-copy" : "");
+	if (summary->engine == ENGINE_NATIVE) {
+		native_print(summary);
+		return;
+	}
 	bytes_print("memory", summary->memory_bytes);
 	bytes_print("pre-copy", summary->round_bytes);
 	bytes_print("push", summary->push_bytes);

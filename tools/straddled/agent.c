@@ -92,6 +92,7 @@ static void agent_stop(struct agent *agent)
 	control_destroy(agent);
 	workers_forget(agent);
 	uplinks_destroy(agent);
+	sd_event_source_disable_unref(agent->later);
 	sd_event_unref(agent->event);
 	journal_close(agent->journal);
 	lock_release(&agent->control_lock);
@@ -113,7 +114,8 @@ int agent_main(const struct agent_options *options)
 	struct agent agent = {
 		.options = options,
 		.host = { .run_dir = options->run_dir,
-			  .definitions_dir = options->definitions },
+			  .definitions_dir = options->definitions,
+			  .allow_qmp = options->allow_qmp },
 		.drivers = guest_drivers,
 		.broker_fd = -1, .state_lock = -1, .control_lock = -1,
 	};

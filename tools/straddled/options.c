@@ -27,12 +27,14 @@ static const char help[] =
 "  --pki DIR             certificates and keys, in libvirt's layout (/etc/pki)\n"
 "  --psk-file FILE       pre-shared keys, lines of NAME:HEXKEY\n"
 "  --workers N           migrations at a time, both directions together (32)\n"
+"  --allow-qmp           take in QEMUs without libvirt: who can connect may then\n"
+"                        run any program here\n"
 "  --verbose             log what is done, not only what matters\n"
 "  --help, --version     print and exit\n";
 
 enum {
 	OPT_LISTEN = 256, OPT_STATE_DIR, OPT_RUN_DIR, OPT_CONTROL, OPT_DEFINITIONS,
-	OPT_TLS, OPT_PKI, OPT_PSK_FILE, OPT_WORKERS, OPT_VERBOSE, OPT_WORKER,
+	OPT_TLS, OPT_PKI, OPT_PSK_FILE, OPT_WORKERS, OPT_ALLOW_QMP, OPT_VERBOSE, OPT_WORKER,
 	OPT_HELP, OPT_VERSION,
 };
 
@@ -46,6 +48,7 @@ static const struct option long_options[] = {
 	{ "pki", required_argument, NULL, OPT_PKI },
 	{ "psk-file", required_argument, NULL, OPT_PSK_FILE },
 	{ "workers", required_argument, NULL, OPT_WORKERS },
+	{ "allow-qmp", no_argument, NULL, OPT_ALLOW_QMP },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
 	{ "worker", no_argument, NULL, OPT_WORKER },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -117,6 +120,9 @@ static int option_take(struct agent_options *options, int option, const char *va
 		return 0;
 	case OPT_WORKERS:
 		return workers_parse(value, &options->workers_max);
+	case OPT_ALLOW_QMP:
+		options->allow_qmp = true;
+		return 0;
 	case OPT_VERBOSE:
 		log_level = LOG_INFO;
 		return 0;

@@ -16,6 +16,7 @@ struct agent_options {
 	const char *pki_dir;		/* or NULL: libvirt's places */
 	const char *psk_file;		/* or NULL */
 	unsigned int workers_max;
+	bool allow_qmp;			/* run command lines that peers send */
 	bool worker;			/* be a worker, not the agent */
 	char control[108];		/* path of the control socket */
 	char definitions[256];		/* directory of persistent definitions */

@@ -43,13 +43,14 @@
 /*
  * The job packet, as JSON:
  * {"do":"job","side":"source"|"dest"|"answer","id":HEX32,
- *  "run_dir":S,"definitions_dir":S,"security":"none"|"x509"|"psk",
+ *  "run_dir":S,"definitions_dir":S,"allow_qmp":B,"security":"none"|"x509"|"psk",
  *  "pki_dir":S|null,"psk_file":S|null,
  *  source:  "options":{"host","guest","dest_name","live","postcopy",
  *           "postcopy_after_precopy","persistent","undefine_source",
  *           "handover","bandwidth","postcopy_bandwidth","downtime_ns",
  *           "timeout_ns","timeout_action":"suspend"|"postcopy",
- *           "rounds_max","fault_lanes","push_lanes"}   (struct
+ *           "rounds_max","fault_lanes","push_lanes","engine":"straddle"|
+ *           "native"|"auto","dest_uri","migrate_uri","tls"}   (struct
  *           migration_options, one key a member; absent: its default)
  *  dest:    a "connection" packet with the control connection follows
  *  answer:  "row":{"state","error","proof","epoch","peer_digest"}|null;

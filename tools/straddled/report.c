@@ -9,7 +9,8 @@ static struct json_object *result_new(const struct worker *worker,
 				      const struct journal_row *row)
 {
 	struct json_object *result = json_object_new_object();
-	bool ok = worker->begun && (row->state == STATE_TORN_DOWN || row->state == STATE_DONE);
+	bool ok = worker->begun && (row->state == STATE_TORN_DOWN || row->state == STATE_DONE ||
+				    row->state == STATE_MOVED);
 
 	if (worker->dry_run)
 		ok = !*worker->error;

@@ -16,10 +16,12 @@
 
 #include "broker.h"
 #include "cleanup.h"
+#include "engine.h"
 #include "log.h"
 #include "predecessor.h"
 #include "settle.h"
 #include "sys.h"
+#include "workers.h"
 
 #define ROWS_MAX	1024	/* settled in one start */
 
@@ -176,6 +178,8 @@ static void definition_restore(struct agent *agent, const struct journal_row *ro
 	for (i = 0; agent->drivers[i]; i++) {
 		struct fail why = { 0 };
 
+		if (!guest_name_fits(agent->drivers[i], row->guest))
+			continue;
 		if (agent->drivers[i]->define_end(&agent->host, row->guest, false, &why))
 			log_error("the definition that migration %s replaced is not restored: %s",
 				  row->id, why.text);
@@ -209,12 +213,26 @@ static int settle_incoming(struct agent *agent, const struct journal_row *row,
 	return ret;
 }
 
+/* DELEGATED: it was libvirt's; the row says what became of it. */
+static int settle_delegated(struct agent *agent, const struct journal_row *row,
+			    const struct remote_fds *left, struct fail *fail)
+{
+	enum owner_state to;
+	int ret = native_settle(row, &to, fail);
+
+	(void)left;
+	if (ret)
+		native_settle_later(agent);
+	return ret ? ret : row_move(agent, row, to, fail);
+}
+
 static const struct settle settle_table[] = {
 	{ STATE_BEGUN, settle_running },
 	{ STATE_PERFORMING, settle_running },
 	{ STATE_STOPPING, settle_stopped },
 	{ STATE_STOPPED, settle_stopped },
 	{ STATE_RESUMING, settle_stopped },
+	{ STATE_DELEGATED, settle_delegated },
 	{ STATE_PREPARED, settle_incoming },
 	{ STATE_LOADED, settle_incoming },
 };
@@ -248,7 +266,9 @@ bool settle_row(struct agent *agent, const struct journal_row *row, const char *
 				   &fail);
 	if (!ret)
 		ret = settle_table[i].run(agent, row, &left, &fail);
-	if (ret)
+	if (ret == -EBUSY)
+		log_info("migration %s: %s", row->id, fail.text);
+	else if (ret)
 		log_error("migration %s of guest '%s' cannot be ended: %s", row->id, row->guest,
 			  fail.err ? fail.text : strerror(-ret));
 	else
@@ -258,6 +278,8 @@ bool settle_row(struct agent *agent, const struct journal_row *row, const char *
 }
 
 struct rows {
+	struct agent *agent;
+	enum owner_state only;	/* STATE_NONE: all, and none has a worker yet */
 	struct journal_row *table;
 	size_t count;
 };
@@ -269,6 +291,9 @@ static int row_keep(const struct journal_row *row, void *arg)
 
 	if (rows->count == ROWS_MAX)
 		return 0;
+	if (rows->only && (row->state != rows->only ||
+			   worker_find(rows->agent, row->id, row->side)))
+		return 0;
 	rows->table[rows->count] = *row;
 	rows->table[rows->count].summary = NULL;
 	rows->table[rows->count].proof = NULL;
@@ -276,15 +301,13 @@ static int row_keep(const struct journal_row *row, void *arg)
 	return 0;
 }
 
-/**
- * settle_rows() - end the migrations that only this host has to do with
- * @agent: of this host, before it hears anybody
- *
- * What cannot be ended stays open and is told by status.
- */
-void settle_rows(struct agent *agent)
+static void rows_settle(struct agent *agent, enum owner_state only)
 {
-	struct rows rows = { .table = calloc(ROWS_MAX, sizeof(struct journal_row)) };
+	struct rows rows = {
+		.agent = agent,
+		.only = only,
+		.table = calloc(ROWS_MAX, sizeof(struct journal_row)),
+	};
 	struct fail fail = { 0 };
 	size_t i;
 	int ret;
@@ -297,4 +320,24 @@ void settle_rows(struct agent *agent)
 	for (i = 0; i < rows.count; i++)
 		settle_row(agent, &rows.table[i], restarted);
 	free(rows.table);
+}
+
+/**
+ * settle_rows() - end the migrations that only this host has to do with
+ * @agent: of this host, before it hears anybody
+ *
+ * What cannot be ended stays open and is told by status.
+ */
+void settle_rows(struct agent *agent)
+{
+	rows_settle(agent, STATE_NONE);
+}
+
+/**
+ * settle_again() - look once more at what libvirt had not ended
+ * @agent: of this host
+ */
+void settle_again(struct agent *agent)
+{
+	rows_settle(agent, STATE_DELEGATED);
 }

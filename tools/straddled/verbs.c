@@ -200,6 +200,16 @@ static int verb_status(struct client *client, struct json_object *request,
 	return 0;
 }
 
+/* What libvirt moves runs there from its switch on. */
+static bool has_switched(const struct worker *worker)
+{
+	struct json_object *postcopy = NULL;
+
+	if (worker->progress)
+		json_object_object_get_ex(worker->progress, "postcopy", &postcopy);
+	return json_object_get_boolean(postcopy);
+}
+
 /* Who runs the guest was decided: whatever is said now, it runs there. */
 static int abort_check(struct agent *agent, const struct worker *worker, struct fail *fail)
 {
@@ -213,7 +223,11 @@ static int abort_check(struct agent *agent, const struct worker *worker, struct 
 		return 0;
 	state = row.state;
 	journal_row_fini(&row);
+	if (state == STATE_DELEGATED && !has_switched(worker))
+		return 0;
 	switch (state) {
+	case STATE_DELEGATED:
+	case STATE_MOVED:
 	case STATE_HELD:
 	case STATE_TEARING_DOWN:
 	case STATE_TORN_DOWN:

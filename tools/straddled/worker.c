@@ -13,6 +13,7 @@
 #include "tools/lib/jsonline.h"
 #include "tools/lib/migration_json.h"
 #include "tools/lib/textfile.h"
+#include "tools/straddled/engine.h"
 #include "tools/straddled/port.h"
 #include "tools/straddled/worker_answer.h"
 #include "tools/straddled/worker_port.h"
@@ -79,7 +80,7 @@ static int migration_of(struct json_object *job, struct worker_port *port,
 {
 	const char *side = json_text(job, "side");
 	const char *id = json_text(job, "id");
-	struct json_object *options;
+	struct json_object *options, *allow;
 	int ret;
 
 	migration_init(m, side && !strcmp(side, "source") ? SIDE_SOURCE
@@ -92,6 +93,8 @@ static int migration_of(struct json_object *job, struct worker_port *port,
 	m->run_dir = json_text(job, "run_dir");
 	m->host.run_dir = m->run_dir;
 	m->host.definitions_dir = json_text(job, "definitions_dir");
+	if (json_object_object_get_ex(job, "allow_qmp", &allow))
+		m->host.allow_qmp = json_object_get_boolean(allow);
 	m->port_ops = &worker_port_ops;
 	m->port = port;
 	if (!m->run_dir || !m->host.definitions_dir)
@@ -140,7 +143,7 @@ static int migrate(struct json_object *job)
 	if (!ret && m->side == SIDE_DEST)
 		ret = control_accept(m);
 	if (!ret)
-		ret = migration_run(m);
+		ret = engine_run(m);
 	if (m) {
 		struct credentials *credentials = m->credentials;
 

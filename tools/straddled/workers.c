@@ -85,6 +85,7 @@ static struct json_object *job_new(const struct worker *worker)
 	json_object_object_add(job, "run_dir", json_object_new_string(options->run_dir));
 	json_object_object_add(job, "definitions_dir",
 			       json_object_new_string(options->definitions));
+	json_object_object_add(job, "allow_qmp", json_object_new_boolean(options->allow_qmp));
 	json_object_object_add(job, "security", json_object_new_string(
 				security_name(worker->agent->choice.security)));
 	json_object_object_add(job, "pki_dir", options->pki_dir ?

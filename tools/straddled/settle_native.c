@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * settle_native.c - how a migration ended that libvirt ran.
+ *
+ * Who runs the guest was never ours to decide: its row only says what
+ * happened, and for that libvirt of this host is asked.
+ */
+#include <errno.h>
+
+#include "engine.h"
+#include "settle.h"
+#include "tools/guests/libvirt_native.h"
+
+#define LATER_US	5000000
+
+/**
+ * native_settle() - the state in which a row ends whose worker saw no end
+ * @row: DELEGATED
+ * @to: receives it
+ * @fail: says why it has to stay open
+ *
+ * Return: 0; -EBUSY: libvirt has not ended it; or -errno: it cannot be asked.
+ */
+int native_settle(const struct journal_row *row, enum owner_state *to,
+		  struct fail *fail)
+{
+	enum native_place place;
+	int ret = native_where(row->uuid, &place, fail);
+
+	if (ret)
+		return ret;
+	if (place == NATIVE_MOVING)
+		return fail_set(fail, -EBUSY,
+				"libvirt is still moving guest '%s' to %s: 'virsh domjobinfo' and 'virsh domstate --reason' on both hosts show how far it is",
+				row->guest, row->peer);
+	*to = place == NATIVE_HERE ? STATE_RESUMED : STATE_MOVED;
+	return 0;
+}
+
+static int look_again(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct agent *agent = arg;
+
+	(void)source;
+	(void)usec;
+	agent->later = sd_event_source_disable_unref(agent->later);
+	settle_again(agent);
+	return 0;
+}
+
+/**
+ * native_settle_later() - look again at rows that have to stay open for now
+ * @agent: of this host
+ */
+void native_settle_later(struct agent *agent)
+{
+	if (!agent->later)
+		(void)sd_event_add_time_relative(agent->event, &agent->later,
+						 CLOCK_MONOTONIC, LATER_US, 0,
+						 look_again, agent);
+}
