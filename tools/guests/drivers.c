@@ -7,5 +7,6 @@
 const struct guest_driver *const guest_drivers[] = {
 	&vmm_driver,
 	&libvirt_driver,
+	&qmp_driver,
 	NULL
 };
