@@ -2,12 +2,12 @@
 /*
  * direct_io.c - reads that bypass page tables are in flight in every round.
  *
- * The kernel throttles the disk beneath the image, for QEMU's process: each
- * O_DIRECT read lasts, its pages pinned before a look at what was written and
- * filled after it, by nobody but the disk. (QEMU's own throttle holds reads back before it pins.) No
- * later look would see these pages, as selftests/uffd/track.c shows; but the
- * guest stands still, its reads done, at each look. The proof that both hosts
- * make over every page is the comparison.
+ * The kernel throttles the disk beneath the image, for QEMU: each O_DIRECT read
+ * lasts, its pages pinned before a look at what was written, and filled after
+ * it by nobody but the disk. (QEMU's own throttle holds reads back before it
+ * pins.) No later look would see these pages, as selftests/uffd/track.c shows;
+ * but the guest stands still, its reads done, at each look. The proof that
+ * both hosts make over every page is the comparison.
  */
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -66,7 +66,7 @@ FIXTURE_SETUP(direct_io)
 
 	snprintf(self->cgroup, sizeof(self->cgroup), CGROUP, (int)getpid());
 	if (sys_ret(access(ROOT, F_OK)))
-		SKIP(return, "no blkio cgroup (version 1) with throttling: mount -t cgroup -o blkio");
+		SKIP(return, "no blkio cgroup (version 1): mount -t cgroup -o blkio");
 	journey_up(&self->journey, &options);
 	journey_boot(&self->journey, &domain,
 		     "straddle.rate=20000 straddle.disk_rate=1 straddle.disk_mib=4 straddle.reader=800");
