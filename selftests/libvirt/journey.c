@@ -485,7 +485,7 @@ static const struct {
 	},
 	[JOURNEY_ROUNDS] = {
 		"2000", "\"live\":true,\"postcopy\":true,\"rounds_max\":2,"
-		"\"downtime_ns\":1000", true, 2,
+		"\"downtime_ns\":1000", true, 1,
 	},
 	[JOURNEY_PRECOPY] = {
 		"20", "\"live\":true,\"downtime_ns\":30000000000", false, 1,
