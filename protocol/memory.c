@@ -285,6 +285,7 @@ struct zap_list {
 	struct range ranges[ZAP_RANGES];
 	size_t count;
 	uint64_t found;
+	bool again;		/* these were zapped once already */
 };
 
 static int zap_flush(struct zap_list *list)
@@ -303,6 +304,13 @@ static int zap_add(struct range range, void *arg)
 {
 	struct zap_list *list = arg;
 
+	/*
+	 * A page that was placed protected leaves a marker of that where the
+	 * mapping is a file's, and a marker looks like a page. Whoever is not
+	 * protected refuses, and is found again.
+	 */
+	if (list->again)
+		(void)uffd_unprotect(list->m->attachment.uffd, range);
 	list->ranges[list->count++] = range;
 	list->found++;
 	return list->count == ZAP_RANGES ? zap_flush(list) : 0;
@@ -326,6 +334,7 @@ int memory_zap_stale(struct migration *m)
 	list->m = m;
 	for (round = 0; round < ZAP_ROUNDS; round++) {
 		list->found = 0;
+		list->again = round > 0;
 		ret = dest_stale(m->dest, m->pagemap, zap_add, list);
 		if (!ret)
 			ret = zap_flush(list);
