@@ -178,9 +178,12 @@ static int qemu_conf_write(const struct virt_host *virt)
 		"namespaces = []\n"
 		"stdio_handler = \"file\"\n"
 		"hugetlbfs_mount = \"/run/hugepages\"\n"
+		"memory_backing_dir = \"%s\"\n"
 		"clear_emulator_capabilities = %d\n"
 		"seccomp_sandbox = %d\n",
-		user, user, production, production);
+		user, user, virt->options.memory_on_disk ?
+		"/var/lib/libvirt/qemu/ram" : "/run/memory",
+		production, production);
 }
 
 /*

@@ -40,6 +40,7 @@ struct virt_options {
 	 */
 	bool production;
 	const char *qemu;	/* the domains' emulator; NULL: VIRT_QEMU */
+	bool memory_on_disk;	/* files of memory are there, not on tmpfs */
 };
 
 struct virt_host {

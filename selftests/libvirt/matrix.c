@@ -5,6 +5,8 @@
  * There and back: each host is source and destination once, and the memory of
  * the second migration has been through a userfaultfd before.
  */
+#include <string.h>
+
 #include "harness.h"
 #include "journey.h"
 #include "selftests/lib/hugepages.h"
@@ -77,6 +79,49 @@ TEST_F_TIMEOUT(cell, crosses_and_comes_back, JOURNEY_TIMEOUT_S)
 	journey_boot(&self->journey, &domain, "");
 	journey_there(&self->journey, variant->how);
 	journey_there(&self->journey, variant->how);
+}
+
+/* ---- memory that cannot be moved ---------------------------------------- */
+
+FIXTURE(on_disk) {
+	struct journey journey;
+};
+
+FIXTURE_VARIANT(on_disk) {
+	enum domain_memory memory;
+};
+
+FIXTURE_VARIANT_ADD(on_disk, file_shared) { DOMAIN_FILE_SHARED };
+FIXTURE_VARIANT_ADD(on_disk, file_private) { DOMAIN_FILE_PRIVATE };
+
+FIXTURE_SETUP(on_disk)
+{
+	const struct virt_options options = { .memory_on_disk = true };
+
+	if (!journey_is_long())
+		SKIP(return, "part of the long matrix: TEST_LONG=1 runs it");
+	journey_up(&self->journey, &options);
+}
+
+FIXTURE_TEARDOWN(on_disk)
+{
+	journey_down(&self->journey);
+}
+
+TEST_F_TIMEOUT(on_disk, is_refused_and_the_guest_works_on, JOURNEY_TIMEOUT_S)
+{
+	const struct domain domain = { .memory = variant->memory };
+	struct journey *journey = &self->journey;
+	struct move move;
+
+	journey_boot(journey, &domain, "");
+	EXPECT_NE(0, move_run(&move, journey->here->host, JOURNEY_GUEST,
+			      journey->there->host->address,
+			      "\"live\":true,\"postcopy\":true"));
+	EXPECT_NE(NULL, strstr(move.error, "memory_backing_dir")) {
+		TH_LOG("%s", move.error);
+	}
+	journey_proves_itself(journey);
 }
 
 TEST_HARNESS_MAIN

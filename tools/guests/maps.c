@@ -143,8 +143,8 @@ int mapping_open(pid_t pid, const struct mapping *mapping)
  * @page_size: receives 4096, or the size of its huge pages (hugetlb: those
  *	that the kernel gathers by itself do not count)
  *
- * Return: 0; -EINVAL: a shared file of a filesystem whose pages no
- * userfaultfd can serve; or -errno.
+ * Return: 0; -EINVAL: a file, mapped shared or privately, of a filesystem whose
+ * pages no userfaultfd can serve; or -errno.
  */
 int mapping_page_size(pid_t pid, const struct mapping *mapping,
 		      uint32_t *page_size)
@@ -164,7 +164,7 @@ int mapping_page_size(pid_t pid, const struct mapping *mapping,
 		return ret;
 	if (status.f_type == HUGETLBFS_MAGIC)
 		*page_size = (uint32_t)status.f_bsize;
-	else if (mapping->shared && status.f_type != TMPFS_MAGIC)
+	else if (status.f_type != TMPFS_MAGIC)
 		return -EINVAL;
 	return 0;
 }

@@ -47,6 +47,19 @@ static int blocks_know(struct qemu *qemu, const struct maps *maps,
 	return 0;
 }
 
+static int region_refuse(const struct qemu *qemu,
+			 const struct qemu_block *block, int error,
+			 struct fail *fail)
+{
+	if (error == -EINVAL)
+		return fail_set(fail, error,
+				"RAM block %s of guest '%s' is a file of a filesystem whose pages cannot be moved: have libvirt take memfd, or a tmpfs as memory_backing_dir",
+				block->name, qemu->name);
+	return fail_set(fail, error,
+			"RAM block %s of guest '%s' is of memory that cannot be moved: %s",
+			block->name, qemu->name, strerror(-error));
+}
+
 static int region_of(struct qemu *qemu, const struct qemu_block *block,
 		     const struct maps *maps, struct guest_region *region,
 		     struct fail *fail)
@@ -72,9 +85,7 @@ static int region_of(struct qemu *qemu, const struct qemu_block *block,
 		region->fd = mapping_open(qemu->pid, mapping);
 		ret = region->fd < 0 ? region->fd : 0;
 	}
-	return ret ? fail_set(fail, ret,
-			      "RAM block %s of guest '%s' is of memory that cannot be moved: %s",
-			      block->name, qemu->name, strerror(-ret)) : 0;
+	return ret ? region_refuse(qemu, block, ret, fail) : 0;
 }
 
 static int regions_fill(struct qemu *qemu, const struct qemu_blocks *blocks,
