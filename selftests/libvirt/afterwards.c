@@ -224,7 +224,7 @@ static void move_natively(struct journey *journey, const char *option)
 	snprintf(peer, sizeof(peer), "qemu+unix:///system?socket=%s/run/libvirt-sock",
 		 to->dir);
 	snprintf(link, sizeof(link), "tcp://%s", to->host->address);
-	ASSERT_EQ(0, journey_virsh(from, NULL, 0, "migrate", "--live", option,
+	ASSERT_EQ(0, journey_virsh(from, NULL, 0, "migrate", "--live", "--unsafe", option,
 				   late ? "--postcopy-after-precopy" :
 				   "--verbose", JOURNEY_GUEST, peer, link,
 				   NULL)) {
