@@ -52,6 +52,8 @@ struct domain {
 	const char *machine;	/* "pc", "q35", "pc-i440fx-7.2"; NULL: "pc" */
 	const char *emulator;	/* NULL: the host's */
 	enum domain_memory memory;
+	bool prealloc;		/* QEMU touches all of it when it starts */
+	bool locked;		/* mlocked, too */
 	unsigned int cells;	/* NUMA nodes, all of one size; 0: no NUMA */
 	unsigned int dimms_mib;	/* that can be plugged in; takes cells */
 	bool ovmf;		/* and a NVRAM of its own; else SeaBIOS */

@@ -43,17 +43,29 @@ static void write_cells(FILE *out, const struct domain *domain)
 	fputs("</numa></cpu>\n", out);
 }
 
-static void write_head(FILE *out, const struct domain *domain)
+static void write_backing(FILE *out, const struct domain *domain)
 {
 	const char *backing = memory_backings[domain->memory];
 
+	if (*backing || domain->prealloc || domain->locked)
+		fprintf(out, "<memoryBacking>%s%s%s</memoryBacking>\n",
+			backing, domain->locked ? "<locked/>" : "",
+			domain->prealloc ? "<allocation mode='immediate'/>" :
+			"");
+	if (domain->locked)
+		fputs("<memtune><hard_limit unit='GiB'>8</hard_limit>"
+		      "</memtune>\n", out);
+}
+
+static void write_head(FILE *out, const struct domain *domain)
+{
 	element(out, "name", domain->name);
 	element(out, "uuid", domain->uuid);
 	if (domain->dimms_mib)
 		fprintf(out, "<maxMemory slots='4' unit='MiB'>%u</maxMemory>\n",
 			domain->memory_mib + domain->dimms_mib);
 	fprintf(out, "<memory unit='MiB'>%u</memory>\n", domain->memory_mib);
-	element(out, "memoryBacking", *backing ? backing : NULL);
+	write_backing(out, domain);
 	fprintf(out, "<vcpu>%u</vcpu>\n", domain->vcpus ? domain->vcpus : 1);
 	fputs("<features><acpi/><apic/></features>\n", out);
 	write_cells(out, domain);

@@ -10,6 +10,7 @@
 #define POSTCOPY "\"live\":true,\"postcopy\":true,\"rounds_max\":1,"	\
 		 "\"downtime_ns\":1000"
 #define MOVED_WHOLLY POSTCOPY ",\"persistent\":true,\"undefine_source\":true"
+#define LONG_ONLY	"part of the long matrix: TEST_LONG=1 runs it"
 #define OFF_TRIES	600
 #define TRY_MS		100
 
@@ -50,7 +51,7 @@ FIXTURE_VARIANT_ADD(arrived, qemu_10_q35_ovmf) {
 FIXTURE_SETUP(arrived)
 {
 	if (!variant->is_short && !journey_is_long())
-		SKIP(return, "part of the long matrix: TEST_LONG=1 runs it");
+		SKIP(return, LONG_ONLY);
 	journey_up(&self->journey, &variant->options);
 }
 
@@ -122,6 +123,8 @@ TEST_F_TIMEOUT(arrived, can_be_asked_about, JOURNEY_TIMEOUT_S)
 	struct journey *journey = &self->journey;
 	char text[16384] = "";
 
+	if (!journey_is_long())
+		SKIP(return, LONG_ONLY);
 	arrive(self, variant);
 	EXPECT_EQ(0, domain_dumpxml(journey->here, JOURNEY_GUEST, text,
 				    sizeof(text), &journey->ground.fail));
@@ -154,6 +157,8 @@ TEST_F_TIMEOUT(arrived, goes_off_and_on, JOURNEY_TIMEOUT_S)
 {
 	struct journey *journey = &self->journey;
 
+	if (!journey_is_long())
+		SKIP(return, LONG_ONLY);
 	arrive(self, variant);
 	virsh(journey, "managedsave");
 	expect_off(journey);
@@ -170,6 +175,8 @@ TEST_F_TIMEOUT(arrived, reboots, JOURNEY_TIMEOUT_S)
 {
 	struct journey *journey = &self->journey;
 
+	if (!journey_is_long())
+		SKIP(return, LONG_ONLY);
 	arrive(self, variant);
 	EXPECT_EQ(0, journey_virsh(journey->here, NULL, 0, "reboot",
 				   JOURNEY_GUEST, "--mode", "acpi", NULL));
@@ -206,7 +213,7 @@ FIXTURE_SETUP(native)
 	const struct virt_options options = { .qemu = VIRT_QEMU_10 };
 
 	if (!journey_is_long())
-		SKIP(return, "part of the long matrix: TEST_LONG=1 runs it");
+		SKIP(return, LONG_ONLY);
 	journey_up(&self->journey, &options);
 }
 

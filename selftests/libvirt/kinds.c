@@ -122,6 +122,27 @@ FIXTURE_VARIANT_ADD(kind, q35_above_4_gib_memfd) {
 	.words = "",
 };
 
+/* All of it is there, before anything has arrived. */
+FIXTURE_VARIANT_ADD(kind, preallocated) {
+	.domain = { .prealloc = true },
+	.words = "",
+};
+
+FIXTURE_VARIANT_ADD(kind, preallocated_memfd) {
+	.domain = { .prealloc = true, .memory = DOMAIN_MEMFD_SHARED },
+	.words = "",
+};
+
+FIXTURE_VARIANT_ADD(kind, locked) {
+	.domain = { .locked = true },
+	.words = "",
+};
+
+FIXTURE_VARIANT_ADD(kind, locked_memfd) {
+	.domain = { .locked = true, .memory = DOMAIN_MEMFD_SHARED },
+	.words = "",
+};
+
 /* The guest's memory does not fit without what was plugged in. */
 #define DIMM_WORDS(mib) \
 	"memhp_default_state=online straddle.ws=" #mib " straddle.mem=" #mib
