@@ -251,7 +251,8 @@ TEST_F_TIMEOUT(native, migration_takes_it_on_and_back_to_us, JOURNEY_TIMEOUT_S)
 	journey_boot(journey, &domain, "");
 	journey_there(journey, JOURNEY_ROUNDS);
 	move_natively(journey, variant->option);
-	journey_arrived(journey, "running");
+	/* Whether QEMU has a userfaultfd of its own by then is its business. */
+	journey_is_here(journey, "running");
 	journey_proves_itself(journey);
 	journey_there(journey, JOURNEY_ROUNDS);
 }

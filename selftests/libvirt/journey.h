@@ -57,6 +57,7 @@ void journey_ready(struct journey *journey);
 int journey_ask(struct journey *journey, const char *line, const char *words);
 void journey_move(struct journey *journey, const char *options);
 void journey_there(struct journey *journey, enum journey_how how);
+void journey_is_here(struct journey *journey, const char *state);
 void journey_arrived(struct journey *journey, const char *state);
 void journey_proves_itself(struct journey *journey);
 void journey_explain(struct journey *journey);
