@@ -9,12 +9,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "fail.h"
 #include "selftests/lib/virt_host.h"
 
 #define DOMAIN_DISKS_MAX	4
+#define DOMAIN_LOCKED_MAX	(UINT64_C(8) << 30)	/* bytes of a locked one */
 
 enum domain_memory {
 	DOMAIN_ANONYMOUS,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* domain_xml.c - write a domain's XML. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -53,8 +54,8 @@ static void write_backing(FILE *out, const struct domain *domain)
 			domain->prealloc ? "<allocation mode='immediate'/>" :
 			"");
 	if (domain->locked)
-		fputs("<memtune><hard_limit unit='GiB'>8</hard_limit>"
-		      "</memtune>\n", out);
+		fprintf(out, "<memtune><hard_limit unit='b'>%" PRIu64
+			"</hard_limit></memtune>\n", DOMAIN_LOCKED_MAX);
 }
 
 static void write_head(FILE *out, const struct domain *domain)

@@ -5,6 +5,8 @@
  * Each of them has other RAM blocks than the next one: firmware in flash,
  * video memory, ROMs, several pieces of main memory.
  */
+#include <sys/resource.h>
+
 #include "harness.h"
 #include "journey.h"
 #include "selftests/lib/domain.h"
@@ -165,10 +167,20 @@ FIXTURE_VARIANT_ADD(kind, qemu_10_plugged_dimm_memfd) {
 	.words = DIMM_WORDS(90), .dimm_mib = 128,
 };
 
+/* libvirt raises it for a QEMU that is to lock its memory. */
+static bool may_lock(void)
+{
+	const struct rlimit limit = { DOMAIN_LOCKED_MAX, DOMAIN_LOCKED_MAX };
+
+	return !setrlimit(RLIMIT_MEMLOCK, &limit);
+}
+
 FIXTURE_SETUP(kind)
 {
 	if (!variant->is_short && !journey_is_long())
 		SKIP(return, "part of the long matrix: TEST_LONG=1 runs it");
+	if (variant->domain.locked && !may_lock())
+		SKIP(return, "no right to raise RLIMIT_MEMLOCK: CAP_SYS_RESOURCE");
 	journey_up(&self->journey, &variant->options);
 }
 
