@@ -47,7 +47,13 @@ static bool agent_answers(const struct host *host)
 	return !agent_ask(host, NULL, &fail, "{\"do\":\"status\"}");
 }
 
-static pid_t agent_start(struct virt_host *virt)
+/**
+ * journey_agent() - start the agent of a host, wait until it answers
+ * @virt: the host; it has none
+ *
+ * Return: its pid.
+ */
+pid_t journey_agent(struct virt_host *virt)
 {
 	const struct host *host = virt->host;
 	char psk[192], log[2048] = "";
@@ -105,8 +111,8 @@ void journey_up(struct journey *journey, const struct virt_options *options)
 		ASSERT_FALSE(virt_is_required());
 		SKIP(return, "the guest of selftests/libvirt/guest is not built");
 	}
-	journey->agents[0] = agent_start(journey->here);
-	journey->agents[1] = agent_start(journey->there);
+	journey->agents[0] = journey_agent(journey->here);
+	journey->agents[1] = journey_agent(journey->there);
 }
 
 /**
