@@ -115,7 +115,7 @@ $(proto_c:.c=.o): $(proto_c) $(flags_file)
 $(O)/%.o: %.c $(flags_file) | $(proto_h)
 	$(call say,CC)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(all_cflags) $(cflags-$(*D)) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(all_cflags) $(cflags-$(*D)) -MD -MP -c -o $@ $<
 
 define archive_rule
 $(O)/lib$(notdir $(1)).a: $(call objects,$(1)) $(2)
