@@ -139,6 +139,8 @@ struct guest_driver {
 	 */
 	int (*pause)(struct guest *guest, struct fail *fail);
 	int (*resume)(struct guest *guest, struct fail *fail);
+	/* Do two live definitions say the same? NULL: if they are equal. */
+	bool (*same)(const char *then, const char *now);
 	/* Device state of a paused guest into a new memfd. */
 	int (*save)(struct guest *guest, int *state_fd, struct fail *fail);
 	int (*load)(struct guest *guest, int state_fd, struct fail *fail);

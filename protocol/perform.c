@@ -38,6 +38,12 @@ static int guest_stop(struct migration *m)
 	return ret;
 }
 
+static bool is_same(const struct migration *m, const char *live)
+{
+	return !strcmp(live, m->description.live) ||
+	       (m->driver->same && m->driver->same(m->description.live, live));
+}
+
 /**
  * perform_compare() - is it still the guest that Prepare made?
  * @m: stopped
@@ -57,7 +63,7 @@ int perform_compare(struct migration *m)
 		guest_description_fini(&now);
 		return ret;
 	}
-	if (strcmp(now.live, m->description.live) ||
+	if (!is_same(m, now.live) ||
 	    now.region_count != m->description.region_count || now.running)
 		ret = -EBUSY;
 	for (i = 0; i < now.region_count && !ret; i++)

@@ -212,8 +212,10 @@ static int libvirt_describe(struct guest *guest,
 			    struct fail *fail)
 {
 	struct guest_description got = { 0 };
-	int ret = state_get(guest, &got, fail);
+	int ret;
 
+	libvirt_reach(guest);
+	ret = state_get(guest, &got, fail);
 	if (!ret)
 		ret = definitions_get(guest, &got, fail);
 	if (ret) {
@@ -234,6 +236,7 @@ static bool state_is(struct guest *guest, int expected)
 
 static int libvirt_pause(struct guest *guest, struct fail *fail)
 {
+	libvirt_reach(guest);
 	if (state_is(guest, VIR_DOMAIN_PAUSED))
 		return 1;
 	if (!virDomainSuspend(guest->domain))
@@ -245,6 +248,7 @@ static int libvirt_resume(struct guest *guest, struct fail *fail)
 {
 	int tries;
 
+	libvirt_reach(guest);
 	/* Whoever had its disks may be about to end: their locks are tried for. */
 	for (tries = 0; virDomainResume(guest->domain) < 0; tries++) {
 		if (state_is(guest, VIR_DOMAIN_RUNNING))
@@ -261,11 +265,13 @@ static int libvirt_map(struct guest *guest,
 		       struct guest_description *description,
 		       struct fail *fail)
 {
+	libvirt_reach(guest);
 	return qemu_map(&guest->qemu, description, fail);
 }
 
 static int libvirt_save(struct guest *guest, int *state_fd, struct fail *fail)
 {
+	libvirt_reach(guest);
 	return qemu_save(&guest->qemu, state_fd, fail);
 }
 
@@ -311,6 +317,7 @@ const struct guest_driver libvirt_driver = {
 	.map = libvirt_map,
 	.pause = libvirt_pause,
 	.resume = libvirt_resume,
+	.same = libvirt_same,
 	.save = libvirt_save,
 	.load = libvirt_load,
 	.loads = libvirt_loads,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* libvirt_connect.c - libvirtd of this host, and the processes of its QEMUs. */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +9,11 @@
 #include "sys.h"
 #include "tools/guests/libvirt_error.h"
 #include "tools/guests/libvirt_guest.h"
+#include "uffd/sys.h"
 
 #define URI		"qemu:///system"
+#define REACH_NS	UINT64_C(20000000000)	/* less than a peer's patience */
+#define TRY_MS		100
 #define STATE_DIR	"/run/libvirt/qemu"	/* of the system's libvirtd */
 
 /**
@@ -29,6 +33,50 @@ int libvirt_connect(virConnectPtr *connection, struct fail *fail)
 		return libvirt_fail(fail, "cannot connect to %s", URI);
 	*connection = got;
 	return 0;
+}
+
+static int domain_again(struct guest *guest, struct fail *fail)
+{
+	char uuid[VIR_UUID_STRING_BUFLEN];
+	virConnectPtr connection = NULL;
+	virDomainPtr domain;
+	int ret = libvirt_connect(&connection, fail);
+
+	if (ret)
+		return ret;
+	virDomainGetUUIDString(guest->domain, uuid);
+	domain = virDomainLookupByUUIDString(connection, uuid);
+	if (!domain) {
+		ret = libvirt_fail(fail, "cannot find guest '%s' again",
+				   guest->qemu.name);
+		virConnectClose(connection);
+		return ret;
+	}
+	virDomainFree(guest->domain);
+	virConnectClose(guest->connection);
+	guest->domain = domain;
+	guest->connection = connection;
+	return 0;
+}
+
+/**
+ * libvirt_reach() - connect again if libvirtd was restarted; its domains stay
+ * @guest: an open domain
+ *
+ * A libvirtd that is just starting is waited for, as long as the guest lives.
+ * Whether that helped says the next call to it.
+ */
+void libvirt_reach(struct guest *guest)
+{
+	uint64_t end_ns = now_ns() + REACH_NS;
+
+	/* A connection that broke shows only when it is used. */
+	if (virDomainIsActive(guest->domain) >= 0 ||
+	    virConnectIsAlive(guest->connection) == 1)
+		return;
+	while (domain_again(guest, NULL) && now_ns() < end_ns)
+		if (sys_wait_fd(guest->qemu.pidfd, POLLIN, TRY_MS) != -ETIMEDOUT)
+			return;
 }
 
 /* The pid that libvirt wrote down is checked: files outlive processes. */

@@ -23,6 +23,7 @@ struct guest {
 
 /* libvirt_connect.c */
 int libvirt_connect(virConnectPtr *connection, struct fail *fail);
+void libvirt_reach(struct guest *guest);
 pid_t libvirt_pid(const char *name, const char *uuid);
 
 /* libvirt.c */
@@ -43,6 +44,7 @@ int libvirt_check(const struct guest_host *host,
 /* libvirt_persistent.c */
 int libvirt_persistent_get(virDomainPtr domain, unsigned int flags,
 			   char **text, struct fail *fail);
+bool libvirt_same(const char *then, const char *now);
 void libvirt_check_given(struct guest *guest,
 			 const struct guest_description *description,
 			 struct guest_leaving *leaving, struct obstacles *all);

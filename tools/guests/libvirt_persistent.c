@@ -49,6 +49,26 @@ int libvirt_persistent_get(virDomainPtr domain, unsigned int flags,
 	return *text ? 0 : -ENOMEM;
 }
 
+/**
+ * libvirt_same() - do two live definitions say the same?
+ * @then: an earlier one
+ * @now: a later one
+ *
+ * A libvirtd that was restarted writes down security labels that it would
+ * choose by itself.
+ *
+ * Return: whether all else is equal.
+ */
+bool libvirt_same(const char *then, const char *now)
+{
+	static const char *const chosen = "/domain/seclabel"
+		"[@type='dynamic' and @relabel='yes' and not(*)]";
+	__cleanup_free char *a = xml_without(then, chosen);
+	__cleanup_free char *b = xml_without(now, chosen);
+
+	return a && b && !strcmp(a, b);
+}
+
 static void check_word(const struct xml *xml, const char *option,
 		       const char *path, const char *ours,
 		       struct obstacles *found)

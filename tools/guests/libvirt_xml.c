@@ -14,6 +14,26 @@ struct xml {
 	xmlXPathContextPtr context;
 };
 
+static int parse(const char *text, int options, struct xml **xml,
+		 struct fail *fail)
+{
+	struct xml *got = calloc(1, sizeof(*got));
+
+	if (!got)
+		return -ENOMEM;
+	got->document = xmlReadMemory(text, (int)strlen(text), "definition",
+				      NULL, XML_PARSE_NONET | options |
+				      XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+	if (got->document)
+		got->context = xmlXPathNewContext(got->document);
+	if (!got->context) {
+		xml_free(got);
+		return fail_set(fail, -EINVAL, "a definition is no XML");
+	}
+	*xml = got;
+	return 0;
+}
+
 /**
  * xml_parse() - parse a definition
  * @text: of it; nothing outside of it is read, whatever it names
@@ -24,21 +44,7 @@ struct xml {
  */
 int xml_parse(const char *text, struct xml **xml, struct fail *fail)
 {
-	struct xml *got = calloc(1, sizeof(*got));
-
-	if (!got)
-		return -ENOMEM;
-	got->document = xmlReadMemory(text, (int)strlen(text), "definition",
-				      NULL, XML_PARSE_NONET |
-				      XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
-	if (got->document)
-		got->context = xmlXPathNewContext(got->document);
-	if (!got->context) {
-		xml_free(got);
-		return fail_set(fail, -EINVAL, "a definition is no XML");
-	}
-	*xml = got;
-	return 0;
+	return parse(text, 0, xml, fail);
 }
 
 /**
@@ -197,6 +203,35 @@ int xml_set(struct xml *xml, const char *path, const char *value)
 	xmlFree(escaped);
 	xmlXPathFreeObject(found);
 	return escaped ? 0 : -ENOMEM;
+}
+
+/**
+ * xml_without() - what a definition says, but for some of it
+ * @text: of the definition
+ * @path: XPath of what to leave out
+ *
+ * Return: it on one line, for comparison, the caller's; NULL: it is no XML.
+ */
+char *xml_without(const char *text, const char *path)
+{
+	xmlXPathObjectPtr found;
+	struct xml *xml;
+	char *rest;
+	int i;
+
+	if (parse(text, XML_PARSE_NOBLANKS, &xml, NULL))
+		return NULL;
+	found = find(xml, path);
+	for (i = 0; found && i < found->nodesetval->nodeNr; i++) {
+		xmlUnlinkNode(found->nodesetval->nodeTab[i]);
+		xmlFreeNode(found->nodesetval->nodeTab[i]);
+		/* The set is looked at once more when it is freed. */
+		found->nodesetval->nodeTab[i] = NULL;
+	}
+	rest = xml_text(xml);
+	xmlXPathFreeObject(found);
+	xml_free(xml);
+	return rest;
 }
 
 /**

@@ -21,6 +21,7 @@ int xml_each(const struct xml *xml, const char *path, xml_each_fn *each,
 unsigned int xml_count(const struct xml *xml, const char *path);
 int xml_set(struct xml *xml, const char *path, const char *value);
 
+char *xml_without(const char *text, const char *path);
 char *xml_instruction(const struct xml *xml);
 char *xml_with_instruction(const char *text, const char *instruction,
 			   struct fail *fail);
