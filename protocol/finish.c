@@ -314,8 +314,13 @@ static int start(struct migration *m)
 	return ret;
 }
 
+/* One that is gone by now has never run: the source's goes on. */
 static int go(struct migration *m)
 {
+	if (!m->driver->alive(m->guest))
+		return fail_set(&m->fail, -EOWNERDEAD,
+				"guest '%s' ended here before it was to start: somebody destroyed it, or its hypervisor's log says why",
+				m->description.name);
 	return owner_move(m, STATE_GO);
 }
 
