@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "harness.h"
+#include "hold.h"
 #include "journey.h"
 #include "selftests/lib/inspect.h"
 #include "selftests/lib/move.h"
@@ -25,8 +26,6 @@
 #define OTHER		"db-old"
 #define OTHER_UUID	"6a1b0b5e-0f7e-4f0c-9d39-3b0c8d5a7e11"
 #define TIMEOUT_S	180
-#define TRY_MS		50
-#define ROW_TRIES	600
 #define XML_SIZE	16384
 #define VIRSH		"virsh -q -c qemu:///system "
 
@@ -439,36 +438,17 @@ TEST_F_TIMEOUT(definition, nvram_stays_where_it_is, TIMEOUT_S)
 	EXPECT_STREQ("running, live: , stored: ", known(field, field->dest, OTHER));
 }
 
-/* Wait until a row is in a state; polled, as nobody else tells of the dest's. */
-static void row_reaches(const struct host *host, const char *id, const char *state)
-{
-	char now[16] = "";
-	int i;
-
-	for (i = 0; i < ROW_TRIES && strcmp(now, state); i++) {
-		row_state(host, id, SIDE_DEST, now, sizeof(now));
-		poll(NULL, 0, TRY_MS);
-	}
-	ASSERT_STREQ(state, now);
-}
-
 /* What lies at the dest, as a worker would keep it before it replaces it. */
 static int keep_leased(struct field *field)
 {
-	char path[256];
-	int fd;
+	static const char head[] = "<?straddle autostart='yes'?>\n";
+	char before[XML_SIZE] = "";
 
-	ASSERT_SH(field->dest, "cd %s && mkdir -p definitions && { echo "
-		  "\"<?straddle autostart='yes'?>\"; " VIRSH "dumpxml --inactive "
-		  GUEST "; } > definitions/." GUEST ".xml.old",
-		  field->dest->host->state_dir);
-	snprintf(path, sizeof(path), "%s/definitions/." GUEST ".xml.old",
-		 field->dest->host->state_dir);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	ASSERT_LE(0, fd);
-	signal(SIGIO, SIG_IGN);
-	ASSERT_EQ(0, sys_ret(fcntl(fd, F_SETLEASE, F_WRLCK)));
-	return fd;
+	strcpy(before, head);
+	ASSERT_EQ(0, journey_virsh(field->dest, before + strlen(head),
+				   sizeof(before) - strlen(head), "dumpxml",
+				   "--inactive", GUEST, NULL));
+	return hold_loaded(field->dest, GUEST, before);
 }
 
 /*
@@ -487,7 +467,7 @@ TEST_F_TIMEOUT(definition, one_that_was_replaced_is_restored_before_go, TIMEOUT_
 	lease = keep_leased(field);
 	ASSERT_EQ(0, move_start(&journey->move, field->source->host, GUEST,
 				dest->address, BOTH));
-	row_reaches(dest, journey->move.id, "LOADED");
+	hold_reached(field->dest, journey->move.id, "LOADED");
 	worker = sys_pidfd_open(host_worker(dest, "dest"));
 	ASSERT_LE(0, worker);
 	kill(journey->agents[1], SIGKILL);
