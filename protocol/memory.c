@@ -238,12 +238,17 @@ static int empty_range(struct range range, void *arg)
 	return m->port_ops->zap(m->port, &m->attachment, &range, 1, &m->fail);
 }
 
-/* Whatever the hypervisor put there itself comes from the source instead. */
+/*
+ * Whatever the hypervisor put there itself comes from the source instead. Nor
+ * may anything stay mapped, as preallocated huge pages do that are cleared: the
+ * guest could write a page that was kept before it is counted.
+ */
 static int memory_empty(struct migration *m, const struct region *region)
 {
-	if (region->kind->empty)
-		return region->kind->empty(region);
-	return uffd_populated(m->pagemap,
+	int ret = region->kind->empty ? region->kind->empty(region) : 0;
+
+	return ret ? ret :
+	       uffd_populated(m->pagemap,
 			      page_range(region, 0, region->pages),
 			      empty_range, m);
 }
