@@ -26,6 +26,7 @@ enum channel_role {
 	ROLE_CONTROL = 1,
 	ROLE_FAULT = 2,
 	ROLE_PUSH = 3,
+	ROLE_STORAGE = 4,
 };
 
 struct preamble {		/* 32 bytes, little-endian on the wire */

@@ -52,7 +52,7 @@ int preamble_check(const struct preamble *preamble, struct fail *fail)
 		return fail_set(fail, -EPROTONOSUPPORT, "the peer speaks protocol version %u, this "
 				"host version %u: install the same release on both",
 				preamble->version, STRADDLE_VERSION);
-	if (preamble->role < ROLE_CONTROL || preamble->role > ROLE_PUSH)
+	if (preamble->role < ROLE_CONTROL || preamble->role > ROLE_STORAGE)
 		return fail_set(fail, -EPROTO, "the peer asks for a connection of unknown role %u",
 				preamble->role);
 	if (preamble->reserved)

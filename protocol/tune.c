@@ -43,6 +43,12 @@ static const struct lane_tuning tunings[] = {
 		.user_timeout_ms = 60000,	/* back-pressure is no cut */
 		.bulk = true,
 	},
+	[ROLE_STORAGE] = {
+		.priority = TC_PRIO_BULK,
+		.dscp = 0x20,			/* CS1 */
+		.user_timeout_ms = 20000,	/* QEMU waits at the end of it */
+		.bulk = true,
+	},
 };
 
 static int option_set(int fd, int level, int name, int value)
