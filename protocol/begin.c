@@ -36,6 +36,10 @@ static void check_leaving(struct migration *m, struct obstacles *found)
 	else if (m->leaving.live || m->leaving.persistent)
 		obstacle(found, -EINVAL,
 			 "--xml and --persistent-xml are for libvirt's guests, and it is none");
+	if (m->options.copy_storage && !m->driver->storage)
+		obstacle(found, -EOPNOTSUPP,
+			 "disks of %s guests cannot be copied: leave --copy-storage-all out",
+			 m->driver->name);
 }
 
 /* Where its memory lies; to ask only whether it could go needs no answer. */

@@ -14,6 +14,7 @@
 
 #include "cleanup.h"
 #include "protocol/phase.h"
+#include "protocol/storage.h"
 #include "sys.h"
 
 /* ---- source ------------------------------------------------------------ */
@@ -259,8 +260,10 @@ static bool thread_loads(void *arg, uint32_t thread)
 /* All that can still be taken back. */
 static int make_ready(struct migration *m)
 {
-	int ret = memory_zap_stale(m);
+	int ret = storage_close(m);
 
+	if (!ret)
+		ret = memory_zap_stale(m);
 	if (!ret && m->driver->loads)
 		dest_serve(m->dest, m->generation, thread_loads, m);
 	if (!ret)
@@ -347,6 +350,7 @@ int finish_dest(struct migration *m)
 		ret = part_time(m, &m->mine.arm_ns, go);
 	if (ret < 0)
 		return ret;
+	storage_keep(m);
 	m->mine.arm_ns -= m->mine.load_ns;
 	/* No vCPU's is answered earlier: who starts it before GO gets stuck. */
 	ret = dest_switch(m->dest, m->generation);

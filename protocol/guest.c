@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cleanup.h"
+
 /**
  * guest_description_fini() - close and free what a description holds
  * @description: of a driver's describe(), or all zero; all zero afterwards
@@ -34,6 +36,34 @@ bool guest_name_fits(const struct guest_driver *driver, const char *name)
 	return driver->prefix ?
 	       !strncmp(name, driver->prefix, strlen(driver->prefix)) :
 	       !strchr(name, '/');
+}
+
+/**
+ * guest_process_owner() - whose user and group a guest's process has
+ * @pid: of the process
+ * @user: receives the one that counts
+ * @group: likewise
+ *
+ * Return: 0 or -ESRCH.
+ */
+int guest_process_owner(pid_t pid, uid_t *user, gid_t *group)
+{
+	__cleanup_file FILE *file = NULL;
+	char path[64], line[256];
+	unsigned int uid, gid;
+	int found = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	file = fopen(path, "re");
+	while (file && found < 2 && fgets(line, sizeof(line), file)) {
+		found += sscanf(line, "Uid: %*u %u", &uid) == 1;
+		found += sscanf(line, "Gid: %*u %u", &gid) == 1;
+	}
+	if (found < 2)
+		return -ESRCH;
+	*user = uid;
+	*group = gid;
+	return 0;
 }
 
 /**

@@ -39,12 +39,57 @@ struct guest_region {
 				 * GUEST_NOWHERE: not known */
 };
 
+/* Which disks go along that the hosts do not share. */
+enum copy_storage {
+	COPY_STORAGE_NONE,	/* there must be none */
+	COPY_STORAGE_ALL,	/* all of what each of them holds */
+	COPY_STORAGE_INC,	/* what is not in its backing file */
+};
+
 /* A disk that the guest writes, as this host sees it. */
 struct guest_disk {
 	char target[32];	/* the guest's name for it, "vda" */
 	char path[512];		/* file or block device */
 	uint64_t filesystem;	/* statfs(2): f_type */
 	uint64_t device, inode;	/* stat(2) */
+	char identity[128];	/* of a block device, the same everywhere; or "" */
+	uint64_t capacity;	/* bytes that the guest sees; 0: not known */
+	uint64_t allocation;	/* bytes that it takes on storage */
+	char backing[512];	/* its backing file, or "" */
+	char backing_format[16];
+	bool copy;		/* dest: check() found that it has to be copied */
+};
+
+/* What a disk is to be copied to. */
+struct guest_image {
+	char path[512];
+	char format[16];
+	bool direct;		/* past the page cache, as the guest's is */
+	bool made;		/* by us, and it is this one: */
+	uint64_t device, inode;
+};
+
+/* How far the copy of a disk is. */
+struct guest_copy {
+	uint64_t done, total;	/* bytes; the guest's writes add to both */
+	bool ready;		/* it follows the guest's writes */
+	bool gone;		/* nothing is copied any more */
+};
+
+/* Where a disk is copied to, and how. */
+struct guest_copying {
+	const struct guest_disk *disk;
+	const char *socket;	/* speaks NBD */
+	const char *export;	/* the name of the disk there */
+	bool incremental;	/* without what is in the backing file */
+	bool synchronous;	/* the guest's writes wait for the copy's */
+	uint64_t bandwidth;	/* bytes a second; 0: unlimited */
+};
+
+/* A program of ours that serves an image. */
+struct guest_server {
+	pid_t pid;		/* a child */
+	int pidfd;		/* owned; -1: there is none */
 };
 
 /*
@@ -95,18 +140,48 @@ struct guest_incoming {
 	unsigned int region_count;
 	const char *version;	/* of the source's hypervisor, or "" */
 	const char *boot_id;	/* of the source's kernel, or "" */
-	const struct guest_disk *disks;	/* as the source sees them */
+	struct guest_disk *disks;	/* as the source sees them */
 	unsigned int disk_count;
 	bool unsafe;		/* disks need not be shared */
 	bool allow_version_skew;
 	const char *given;	/* what the user wants instead of @live, which
 				 * must look the same to the guest; or NULL */
+	enum copy_storage copy_storage;
 };
 
 /* What a user wants of a guest that leaves. */
 struct guest_leaving {
 	char *live, *persistent;	/* definitions for there; NULL: its own */
 	bool undefine;			/* its persistent one goes from here */
+};
+
+/*
+ * Copying disks that the hosts do not share: the guest's process at the source
+ * writes to a server at the dest, and goes on writing to its own disk.
+ */
+struct guest_storage_ops {
+	/* Source. None of these waits for what is copied. */
+	int (*copy_start)(struct guest *guest, const struct guest_copying *what,
+			  struct fail *fail);
+	int (*copy_look)(struct guest *guest, const char *target,
+			 struct guest_copy *copy, struct fail *fail);
+	/* @bandwidth: bytes a second; 0: unlimited. */
+	int (*copy_limit)(struct guest *guest, const char *target,
+			  uint64_t bandwidth, struct fail *fail);
+	/* A ready one ends with all that was written up to now. */
+	int (*copy_end)(struct guest *guest, const char *target,
+			struct fail *fail);
+
+	/* Dest: where it is to go, made if it is not there. */
+	int (*make)(const struct guest_incoming *incoming, unsigned int disk,
+		    struct guest_image *image, struct fail *fail);
+	/*
+	 * Serve it by NBD to whoever connects to @listener, as whoever the
+	 * guest's process is. It ends when its last client leaves.
+	 */
+	int (*serve)(struct guest *guest, const struct guest_image *image,
+		     const char *export, int listener,
+		     struct guest_server *server, struct fail *fail);
 };
 
 struct guest_driver {
@@ -189,6 +264,9 @@ struct guest_driver {
 	 */
 	int (*userfaultfd)(struct guest *guest, int *uffd, struct fail *fail);
 	int (*userfaultfd_close)(struct guest *guest, struct fail *fail);
+
+	/* NULL: its disks cannot be copied. */
+	const struct guest_storage_ops *storage;
 };
 
 extern const struct guest_driver vmm_driver;	/* tools/guests/vmm.c */
@@ -202,6 +280,7 @@ int guest_find(const struct guest_driver *const *drivers,
 	       const struct guest_host *host, const char *name,
 	       const struct guest_driver **driver, struct guest **guest,
 	       struct fail *fail);
+int guest_process_owner(pid_t pid, uid_t *user, gid_t *group);
 const struct guest_driver *guest_driver_named(
 	const struct guest_driver *const *drivers, const char *name);
 

@@ -6,6 +6,7 @@
 
 #include "protocol/accept.h"
 #include "protocol/phase.h"
+#include "protocol/storage.h"
 #include "sys.h"
 
 #define CONNECT_TIMEOUT_MS	10000
@@ -80,27 +81,48 @@ static int lane_greet(struct migration *m, struct channel *channel)
 	return 0;
 }
 
+/**
+ * lane_channel() - source: one more connection, welcome at the dest
+ * @m: prepared, with the token
+ * @role: what it is for
+ * @index: within its role
+ * @channel: receives it
+ *
+ * Return: 0 or -errno with @m->fail.
+ */
+int lane_channel(struct migration *m, enum channel_role role,
+		 unsigned int index, struct channel **channel)
+{
+	struct preamble preamble;
+	struct channel *made;
+	int ret;
+
+	preamble_init(&preamble, role, index, m->id);
+	ret = channel_connect(m->options.host, &preamble, m->credentials,
+			      CONNECT_TIMEOUT_MS, &made, &m->fail);
+	if (ret < 0)
+		return ret;
+	ret = lane_greet(m, made);
+	if (!ret)
+		ret = channel_tune(made, role);
+	if (ret < 0) {
+		channel_close(made);
+		return ret;
+	}
+	*channel = made;
+	return 0;
+}
+
 static int lane_connect(struct migration *m, enum lane_role role,
 			unsigned int index)
 {
 	enum channel_role wire = role == LANE_FAULT ? ROLE_FAULT : ROLE_PUSH;
-	struct preamble preamble;
 	struct channel *channel;
 	struct lane *lane;
-	int ret;
+	int ret = lane_channel(m, wire, index, &channel);
 
-	preamble_init(&preamble, wire, index, m->id);
-	ret = channel_connect(m->options.host, &preamble, m->credentials,
-			      CONNECT_TIMEOUT_MS, &channel, &m->fail);
 	if (ret < 0)
 		return ret;
-	ret = lane_greet(m, channel);
-	if (!ret)
-		ret = channel_tune(channel, wire);
-	if (ret < 0) {
-		channel_close(channel);
-		return ret;
-	}
 	ret = lane_over_channel(channel, role, index, &m->map, &lane);
 	if (ret < 0)
 		return ret;
@@ -125,7 +147,7 @@ int lanes_connect(struct migration *m)
 		ret = lane_connect(m, LANE_FAULT, i);
 	for (i = 0; i < m->push_lanes && !ret; i++)
 		ret = lane_connect(m, LANE_PUSH, i);
-	return ret;
+	return ret ? ret : storage_connect(m);
 }
 
 static bool lane_known(const struct migration *m, enum lane_role role,
@@ -193,6 +215,8 @@ int lanes_accepted(struct migration *m)
 	while (!ret && accepter_next(m->accepter, &accepted)) {
 		if (accepted.role == ROLE_CONTROL)
 			control_take(m, accepted.channel);
+		else if (accepted.role == ROLE_STORAGE)
+			ret = storage_take(m, &accepted);
 		else
 			ret = lane_take(m, &accepted);
 	}
@@ -207,7 +231,8 @@ int lanes_accepted(struct migration *m)
  */
 bool lanes_complete(const struct migration *m)
 {
-	return m->dest->lane_count == m->fault_lanes + m->push_lanes;
+	return m->dest->lane_count == m->fault_lanes + m->push_lanes &&
+	       storage_complete(m);
 }
 
 /**

@@ -11,12 +11,18 @@
 #include <string.h>
 
 #include "protocol/phase.h"
+#include "protocol/storage.h"
 #include "sys.h"
 
 /* ---- source ------------------------------------------------------------ */
 
-/* Stop the vCPUs, drain the devices: from here on memory does not change. */
-static int guest_stop(struct migration *m)
+/**
+ * perform_stop() - stop the vCPUs, drain the devices: memory does not change
+ * @m: performing. Twice is once
+ *
+ * Return: 0 or -errno with @m->fail.
+ */
+int perform_stop(struct migration *m)
 {
 	int ret;
 
@@ -123,7 +129,9 @@ static int precopy(struct migration *m, enum finish_by *how)
 	int ret = 0;
 
 	if (!m->options.live)
-		ret = guest_stop(m);
+		ret = perform_stop(m);
+	if (!ret)
+		ret = storage_copy(m);
 	if (!ret)
 		ret = fence_make(m);
 	if (!ret && m->options.live && m->options.rounds_max)
@@ -147,11 +155,15 @@ int perform_source(struct migration *m)
 	if (!ret)
 		ret = precopy(m, &how);
 	if (!ret)
-		ret = guest_stop(m);
+		ret = perform_stop(m);
+	if (!ret)
+		ret = storage_end(m);
 	if (!ret)
 		ret = memory_last(m, how);
 	if (!ret)
 		ret = keep_send(m);
+	if (!ret)
+		ret = storage_ended(m);
 	if (!ret)
 		ret = part_time(m, &m->progress.downtime_save_ns, save);
 	if (!ret)
@@ -185,6 +197,7 @@ static void guest_resume(struct migration *m)
  */
 void perform_undo_source(struct migration *m)
 {
+	storage_cancel(m);	/* may keep libvirt from resuming it */
 	guest_resume(m);
 	/* The dest hears why before its lanes break. */
 	prepare_undo_source(m);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "protocol/accept.h"
+#include "protocol/storage.h"
 #include "sys.h"
 
 /*
@@ -138,6 +139,7 @@ void migration_fini(struct migration *m)
 	source_destroy(m->source);
 	dest_destroy(m->dest);
 	accepter_destroy(m->accepter);
+	storage_destroy(m->storage);
 	uffd_attachment_close(&m->attachment);
 	uffd_attachment_close(&m->fence);
 	if (m->pagemap >= 0)

@@ -18,6 +18,7 @@ int perform_source(struct migration *m);
 void perform_undo_source(struct migration *m);
 int perform_dest(struct migration *m);
 int finish_source(struct migration *m);
+int perform_stop(struct migration *m);
 int perform_compare(struct migration *m);
 int finish_dest(struct migration *m);
 void finish_undo_dest(struct migration *m);
@@ -48,6 +49,7 @@ int send_message(struct migration *m, enum message_type type,
 		 const ProtobufCMessage *body);
 void channel_lost(struct migration *m);
 int engine_error(struct migration *m);
+int peer_reason(struct migration *m);
 int cookie_take(struct migration *m, const ProtobufCBinaryData *bytes);
 uint64_t wall_clock_ns(void);
 void cancel_send(struct migration *m, const char *reason);
@@ -92,6 +94,8 @@ int lanes_accepted(struct migration *m);
 #define LANES_TIMEOUT_MS	30000	/* for all of them to be opened */
 bool lanes_complete(const struct migration *m);
 int lanes_late(struct migration *m);
+int lane_channel(struct migration *m, enum channel_role role,
+		 unsigned int index, struct channel **channel);
 int lane_over_channel(struct channel *channel, enum lane_role role,
 		      unsigned int index, struct region_map *map,
 		      struct lane **lane);

@@ -17,6 +17,7 @@
 #include "cleanup.h"
 #include "protocol/accept.h"
 #include "protocol/phase.h"
+#include "protocol/storage.h"
 #include "sys.h"
 
 #define CONNECT_TIMEOUT_MS	10000
@@ -76,6 +77,13 @@ static void describe_disks(struct migration *m, Straddle__Disk *disks,
 		disks[i].filesystem = disk->filesystem;
 		disks[i].device = disk->device;
 		disks[i].inode = disk->inode;
+		disks[i].has_capacity = disks[i].has_allocation = true;
+		disks[i].capacity = disk->capacity;
+		disks[i].allocation = disk->allocation;
+		disks[i].identity = *disk->identity ? disk->identity : NULL;
+		disks[i].backing = *disk->backing ? disk->backing : NULL;
+		disks[i].backing_format = *disk->backing_format ?
+					  disk->backing_format : NULL;
 		list[i] = &disks[i];
 	}
 }
@@ -113,6 +121,8 @@ static int prepare_send(struct migration *m)
 	prepare.has_unsafe = prepare.unsafe = m->options.unsafe;
 	prepare.has_allow_version_skew = m->options.allow_version_skew;
 	prepare.allow_version_skew = m->options.allow_version_skew;
+	prepare.has_copy_storage = m->options.copy_storage;
+	prepare.copy_storage = (Straddle__CopyStorage)m->options.copy_storage;
 	prepare.has_dry_run = prepare.dry_run = m->options.dry_run;
 	prepare.dest_name = m->options.dest_name[0] ? m->options.dest_name
 						    : guest->name;
@@ -144,6 +154,8 @@ static int prepare_send(struct migration *m)
 
 static int prepared_take(struct migration *m, const Straddle__Prepared *said)
 {
+	int ret;
+
 	if (said->token.len != TOKEN_SIZE || !said->fault_lanes ||
 	    !said->push_lanes || said->fault_lanes > LANES_A_ROLE_MAX ||
 	    said->push_lanes > LANES_A_ROLE_MAX)
@@ -153,7 +165,8 @@ static int prepared_take(struct migration *m, const Straddle__Prepared *said)
 	memcpy(m->token, said->token.data, TOKEN_SIZE);
 	m->fault_lanes = said->fault_lanes;
 	m->push_lanes = said->push_lanes;
-	return cookie_take(m, &said->cookie);
+	ret = storage_agree(m, said->n_copy, said->copy);
+	return ret ? ret : cookie_take(m, &said->cookie);
 }
 
 static int prepared_wait(struct migration *m)
@@ -230,6 +243,7 @@ static void discarded_wait(struct migration *m)
  */
 void prepare_undo_source(struct migration *m)
 {
+	storage_cancel(m);
 	cancel_send(m, m->fail.text);
 	/* The other engine is to find the guest's name free there. */
 	if (m->options.engine == ENGINE_AUTO && m->state == STATE_BEGUN)
@@ -281,7 +295,8 @@ static int prepare_take(struct migration *m, const Straddle__Prepare *said)
 	    strlen(said->live) > GUEST_DEFINITION_MAX ||
 	    (said->given && strlen(said->given) > GUEST_DEFINITION_MAX) ||
 	    said->epoch >= INT64_MAX || said->n_regions > GUEST_REGIONS_MAX ||
-	    (!said->n_regions && !said->dry_run))
+	    (!said->n_regions && !said->dry_run) ||
+	    (unsigned int)said->copy_storage > COPY_STORAGE_INC)
 		return fail_set(&m->fail, -EPROTO,
 				"the source's Prepare is out of bounds");
 	m->driver = guest_driver_named(m->drivers, said->hypervisor
@@ -356,10 +371,15 @@ static void regions_take(const Straddle__Prepare *said,
 	}
 }
 
-static void disks_take(const Straddle__Prepare *said, struct guest_disk *disks)
+static int disks_take(struct migration *m, const Straddle__Prepare *said)
 {
+	struct guest_disk *disks = calloc(said->n_disks + 1, sizeof(*disks));
 	size_t i;
 
+	if (!disks)
+		return -ENOMEM;
+	m->description.disks = disks;
+	m->description.disk_count = (unsigned int)said->n_disks;
 	for (i = 0; i < said->n_disks; i++) {
 		const Straddle__Disk *disk = said->disks[i];
 
@@ -367,56 +387,78 @@ static void disks_take(const Straddle__Prepare *said, struct guest_disk *disks)
 			.filesystem = disk->filesystem,
 			.device = disk->device,
 			.inode = disk->inode,
+			.capacity = disk->capacity,
+			.allocation = disk->allocation,
 		};
+		snprintf(disks[i].identity, sizeof(disks[i].identity), "%s",
+			 disk->identity ? disk->identity : "");
+		snprintf(disks[i].backing, sizeof(disks[i].backing), "%s",
+			 disk->backing ? disk->backing : "");
+		snprintf(disks[i].backing_format,
+			 sizeof(disks[i].backing_format), "%s",
+			 disk->backing_format ? disk->backing_format : "");
 		snprintf(disks[i].target, sizeof(disks[i].target), "%s",
 			 disk->target);
 		snprintf(disks[i].path, sizeof(disks[i].path), "%s",
 			 disk->path);
 	}
+	return 0;
 }
 
 /* Could it be made here? Everything that is in the way. */
-static int guest_check(struct migration *m, const Straddle__Prepare *said)
+static int guest_check(struct migration *m, const Straddle__Prepare *said,
+		       struct guest_incoming *incoming)
 {
-	struct guest_disk *disks = calloc(said->n_disks + 1, sizeof(*disks));
-	struct guest_incoming incoming = {
+	*incoming = (struct guest_incoming){
 		.live = m->prepare_live,
+		.given = m->prepare_given,
 		.name = m->dest_name,
 		.version = said->version ? said->version : "",
 		.boot_id = said->boot_id ? said->boot_id : "",
-		.disks = disks,
-		.disk_count = (unsigned int)said->n_disks,
+		.disks = m->description.disks,
+		.disk_count = m->description.disk_count,
 		.unsafe = said->unsafe,
 		.allow_version_skew = said->allow_version_skew,
+		.copy_storage = (enum copy_storage)said->copy_storage,
 	};
-	int ret;
+	if (incoming->copy_storage && !m->driver->storage)
+		return fail_set(&m->fail, -EOPNOTSUPP,
+				"disks of %s guests cannot be copied here: leave --copy-storage-%s out",
+				m->driver->name,
+				incoming->copy_storage == COPY_STORAGE_INC ?
+				"inc" : "all");
+	return m->driver->check(&m->host, incoming, &m->fail);
+}
 
-	if (!disks)
-		return -ENOMEM;
-	disks_take(said, disks);
-	ret = m->driver->check(&m->host, &incoming, &m->fail);
-	free(disks);
+/* What is described anew has no disks: they are only known to the source. */
+static int guest_describe(struct migration *m)
+{
+	struct guest_disk *disks = take_ptr(m->description.disks);
+	unsigned int count = m->description.disk_count;
+	int ret = m->driver->describe(m->guest, &m->description, &m->fail);
+
+	free(m->description.disks);
+	m->description.disks = disks;
+	m->description.disk_count = count;
 	return ret;
 }
 
 static int guest_create(struct migration *m, const Straddle__Prepare *said)
 {
 	struct guest_region regions[GUEST_REGIONS_MAX];
-	struct guest_incoming incoming = {
-		.live = m->prepare_live,
-		.given = m->prepare_given,
-		.name = m->dest_name,
-		.regions = regions,
-		.region_count = (unsigned int)said->n_regions,
-	};
-	int ret = guest_check(m, said);
+	struct guest_incoming incoming;
+	int ret = guest_check(m, said, &incoming);
 
+	if (!ret)
+		ret = storage_make(m, &incoming);
 	regions_take(said, regions);
+	incoming.regions = regions;
+	incoming.region_count = (unsigned int)said->n_regions;
 	if (!ret)
 		ret = m->driver->create_incoming(&m->host, &incoming,
 						 &m->guest, &m->fail);
 	if (!ret)
-		ret = m->driver->describe(m->guest, &m->description, &m->fail);
+		ret = guest_describe(m);
 	if (!ret)
 		ret = m->driver->map(m->guest, &m->description, &m->fail);
 	return ret;
@@ -483,8 +525,14 @@ static int token_make(struct migration *m)
 static int prepared_send(struct migration *m)
 {
 	Straddle__Prepared prepared = STRADDLE__PREPARED__INIT;
+	uint32_t copy[GUEST_DISKS_MAX];
+	unsigned int i;
 	int ret;
 
+	for (i = 0; m->storage && i < m->storage->count; i++)
+		copy[i] = m->storage->disks[i].index;
+	prepared.n_copy = i;
+	prepared.copy = copy;
 	prepared.token.data = m->token;
 	prepared.token.len = sizeof(m->token);
 	prepared.fault_lanes = m->fault_lanes;
@@ -497,10 +545,13 @@ static int prepared_send(struct migration *m)
 
 static int prepare_guest(struct migration *m, const Straddle__Prepare *said)
 {
+	struct guest_incoming incoming;
 	int ret = prepare_take(m, said);
 
+	if (!ret)
+		ret = disks_take(m, said);
 	if (!ret && said->dry_run)
-		return guest_check(m, said);
+		return guest_check(m, said, &incoming);
 	if (!ret)
 		ret = row_begin(m);
 	if (!ret)
@@ -513,6 +564,8 @@ static int prepare_guest(struct migration *m, const Straddle__Prepare *said)
 		ret = dest_make(m);
 	if (!ret)
 		ret = token_make(m);
+	if (!ret)
+		ret = storage_serve(m);
 	return ret;
 }
 
@@ -558,6 +611,7 @@ void prepare_discard(struct migration *m)
 	if (m->guest && !m->guest_ended)
 		m->driver->destroy(m->guest, &ignored);
 	m->guest_ended = true;
+	storage_discard(m);
 }
 
 /**

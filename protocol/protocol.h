@@ -46,6 +46,8 @@ struct migration_options {
 	bool dry_run;			/* say what is in the way, move nothing */
 	bool unsafe;			/* disks that the dest may not share */
 	bool allow_version_skew;	/* of the two hypervisors */
+	enum copy_storage copy_storage;	/* disks that are not shared */
+	bool copy_synchronous;		/* the guest's writes wait for it */
 	uint64_t bandwidth;		/* bytes a second, 0: unlimited */
 	uint64_t postcopy_bandwidth;
 	uint64_t downtime_ns;		/* target */
@@ -109,6 +111,9 @@ struct progress {
 	uint64_t downtime_load_ns;	/* device state, at the dest */
 	uint64_t downtime_arm_ns;	/* what must not be mapped, journal */
 	uint64_t downtime_resume_ns;	/* start vCPUs */
+	uint64_t storage_bytes;		/* of disks that are copied */
+	uint64_t storage_done_bytes;
+	uint64_t storage_ns;		/* until the copies followed the guest */
 	uint64_t pauses;		/* looks for which the guest stood still */
 	uint64_t pause_max_ns;		/* the longest of them */
 	char peer_host[COOKIE_TEXT_MAX]; /* as the other host calls itself */
@@ -201,6 +206,8 @@ struct migration {
 	struct source *source;		/* source only */
 	struct dest *dest;		/* dest only */
 	char states_path[256];		/* dest: file of the page states */
+
+	struct storage *storage;	/* disks to be copied; NULL: none */
 
 	/* Source. */
 	bool paused_by_us;

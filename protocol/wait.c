@@ -11,11 +11,13 @@
 
 #include "protocol/accept.h"
 #include "protocol/phase.h"
+#include "protocol/storage.h"
 #include "sys.h"
 
 #define NS_PER_MS	1000000ull
 #define PING_MS		1000	/* a heartbeat when nothing else was said */
 #define SILENCE_MS	30000	/* then the peer is taken for lost */
+#define REASON_MS	1000	/* the peer says why it broke a lane */
 #define TICK_MS		100	/* progress reports and heartbeats */
 
 static uint64_t elapsed_ms(uint64_t since_ns)
@@ -151,6 +153,8 @@ static int read_command(struct migration *m, struct event *event)
 	case COMMAND_BANDWIDTH:
 		if (m->source)
 			limit_set(&m->source->limit, data.bandwidth);
+		if (m->side == SIDE_SOURCE)
+			storage_limit(m, data.bandwidth);
 		return 0;
 	case COMMAND_CONNECTION:
 		accepter_take(m->accepter, &data.preamble, data.fd);
@@ -299,8 +303,42 @@ int event_refuse(struct migration *m, struct event *event)
 	}
 }
 
-enum { WAIT_CHANNEL, WAIT_COMMAND, WAIT_ENGINE, WAIT_ACCEPT, WAIT_GUEST,
-       WAIT_FENCE, WAIT_COUNT };
+/**
+ * peer_reason() - something of the peer's broke: it tells why at the same time
+ * @m: with what was noticed here in @m->fail
+ *
+ * Return: -errno, never 0; @m->fail has the peer's words, if it says any.
+ */
+int peer_reason(struct migration *m)
+{
+	struct event event = { .kind = EVENT_MESSAGE };
+	struct fail why = m->fail;
+	int ret;
+
+	if (!m->channel ||
+	    sys_wait_fd(channel_fd(m->channel), POLLIN, REASON_MS))
+		return why.err;
+	memset(&m->fail, 0, sizeof(m->fail));
+	ret = read_message(m, &event);
+	if (ret > 0 && event.message.type == MSG_FAILED)
+		return event_refuse(m, &event);
+	if (ret > 0)
+		message_fini(&event.message);
+	m->fail = why;
+	return why.err;
+}
+
+static int storage_news(struct migration *m, struct event *event)
+{
+	drain(m->storage->news);
+	event->kind = EVENT_ENGINE;
+	if (past_perform(m) || !storage_error(m))
+		return 1;
+	return m->side == SIDE_SOURCE ? peer_reason(m) : m->fail.err;
+}
+
+enum { WAIT_CHANNEL, WAIT_COMMAND, WAIT_ENGINE, WAIT_STORAGE, WAIT_ACCEPT,
+       WAIT_GUEST, WAIT_FENCE, WAIT_COUNT };
 
 static void wait_set(const struct migration *m, struct pollfd *fds)
 {
@@ -319,6 +357,8 @@ static void wait_set(const struct migration *m, struct pollfd *fds)
 		fds[WAIT_ENGINE].fd = m->source->event_fd;
 	if (m->dest)
 		fds[WAIT_ENGINE].fd = m->dest->event_fd;
+	if (m->storage)
+		fds[WAIT_STORAGE].fd = m->storage->news;
 	if (m->accepter)
 		fds[WAIT_ACCEPT].fd = accepter_fd(m->accepter);
 	if (m->fenced && !m->fence_tried && !m->guest_ended)
@@ -345,6 +385,8 @@ static int wait_serve(struct migration *m, const struct pollfd *fds,
 		return read_message(m, event);
 	if (fds[WAIT_ENGINE].revents)
 		return engine_news(m, event);
+	if (fds[WAIT_STORAGE].revents)
+		return storage_news(m, event);
 	if (fds[WAIT_ACCEPT].revents) {
 		drain(fds[WAIT_ACCEPT].fd);
 		event->kind = EVENT_LANE;

@@ -206,6 +206,22 @@ TEST_F(lying_dest, abort_after_asked_is_a_cancel_for_the_dest)
 	goes_on(&self->base);
 }
 
+TEST_F(lying_dest, disks_that_nobody_offered_are_not_sent)
+{
+	Straddle__Prepared said = STRADDLE__PREPARED__INIT;
+	uint32_t first = 0;
+
+	begin(&self->base, POSTCOPY);
+	said.token.data = self->base.dest.token;
+	said.token.len = sizeof(self->base.dest.token);
+	said.fault_lanes = said.push_lanes = 1;
+	said.n_copy = 1;
+	said.copy = &first;
+	scripted_send(&self->base.dest, MSG_PREPARED, &said.base);
+	goes_on(&self->base);
+	EXPECT_NE(NULL, strstr(self->base.move.error, "which nobody offered"));
+}
+
 TEST_F(lying_dest, held_guest_stays_when_nobody_knows_the_migration)
 {
 	begin(&self->base, POSTCOPY);

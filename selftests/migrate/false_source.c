@@ -238,6 +238,23 @@ TEST_F(false_source, lane_of_another_certificate_is_nobody)
 	discarded(self);
 }
 
+/* It is welcome as a lane, and then there is no disk for it. */
+TEST_F(false_source, lane_of_a_disk_that_is_not_copied_is_closed)
+{
+	struct channel *lane;
+	uint8_t byte;
+
+	perform(self);
+	ASSERT_EQ(0, open_lane(self, ROLE_STORAGE, self->end.token,
+			       self->end.credentials, &lane));
+	EXPECT_GT(0, channel_receive(lane, &byte, 1, WAIT_MS));
+	channel_close(lane);
+	/* It disturbed nothing. */
+	keep_send(self, 0, self->pages);
+	scripted_hang_up(&self->end);
+	discarded(self);
+}
+
 TEST_F(false_source, lane_that_sends_garbage_ends_it)
 {
 	uint8_t bytes[4096];

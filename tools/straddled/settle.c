@@ -19,6 +19,7 @@
 #include "engine.h"
 #include "log.h"
 #include "predecessor.h"
+#include "protocol/storage.h"
 #include "settle.h"
 #include "sys.h"
 #include "workers.h"
@@ -186,6 +187,21 @@ static void definition_restore(struct agent *agent, const struct journal_row *ro
 	}
 }
 
+/* Mirrors, their sockets, images that were made: see protocol/storage.c. */
+static void disks_release(struct agent *agent, const struct journal_row *row)
+{
+	struct found found = { .driver = NULL };
+	int ret;
+
+	if (!storage_left(agent->options->run_dir, row->id))
+		return;
+	ret = row_guest(agent, row, &found, NULL);
+	storage_settle_left(agent->options->run_dir, row->id, found.driver,
+			    ret ? NULL : found.guest);
+	if (!ret)
+		found_close(&found);
+}
+
 /*
  * PREPARED, LOADED: the promise first, then nothing is left of it. But for the
  * definition: a row that has ended is not looked at again.
@@ -205,11 +221,14 @@ static int settle_incoming(struct agent *agent, const struct journal_row *row,
 		return ret;
 	states_remove(agent, row);
 	ret = row_guest(agent, row, &found, &why);
-	if (ret)
-		return ret == -ENOENT ? 0 : fail_set(fail, ret, "%s", why.text);
-	if (found.description.incoming && !found.description.running)
-		ret = found.driver->destroy(found.guest, fail);
-	found_close(&found);
+	if (!ret) {
+		if (found.description.incoming && !found.description.running)
+			ret = found.driver->destroy(found.guest, fail);
+		found_close(&found);
+	} else {
+		ret = ret == -ENOENT ? 0 : fail_set(fail, ret, "%s", why.text);
+	}
+	disks_release(agent, row);
 	return ret;
 }
 
@@ -261,6 +280,8 @@ bool settle_row(struct agent *agent, const struct journal_row *row, const char *
 		return false;
 	}
 	ret = predecessor_end(agent, row->id, row->side, &left, &fail);
+	if (!ret && row->side == SIDE_SOURCE)
+		disks_release(agent, row);
 	if (!ret)
 		ret = journal_note(agent->journal, row->id, row->side, reason, NULL, NULL,
 				   &fail);
