@@ -331,4 +331,5 @@ const struct guest_driver libvirt_driver = {
 	.define_end = libvirt_define_end,
 	.userfaultfd = libvirt_userfaultfd,
 	.userfaultfd_close = libvirt_userfaultfd_close,
+	.storage = &libvirt_storage_ops,
 };

@@ -3,11 +3,9 @@
  * libvirt_check.c - the gate at the dest: what a domain would miss here.
  */
 #include <libvirt/libvirt.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/vfs.h>
 
 #include "cleanup.h"
 #include "sys.h"
@@ -15,10 +13,6 @@
 #include "tools/guests/libvirt_guest.h"
 #include "tools/guests/libvirt_xml.h"
 
-#define CEPH_MAGIC	0x00c36400
-#define GFS2_MAGIC	0x01161970
-#define GPFS_MAGIC	0x47504653
-#define LUSTRE_MAGIC	0x0bd00bd0
 #define MEMORY_SPARE	(64ull << 20)	/* for QEMU and ourselves */
 
 struct check {
@@ -177,68 +171,6 @@ static int pool_look(const struct xml *source, void *arg)
 	return 0;
 }
 
-/* ---- disks --------------------------------------------------------------- */
-
-static bool is_cluster(uint64_t filesystem)
-{
-	static const uint64_t shared[] = {
-		NFS_SUPER_MAGIC, CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC, CEPH_MAGIC,
-		GFS2_MAGIC, GPFS_MAGIC, LUSTRE_MAGIC, OCFS2_SUPER_MAGIC,
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(shared) / sizeof(shared[0]); i++)
-		if (shared[i] == filesystem)
-			return true;
-	return false;
-}
-
-static bool same_kernel(const struct guest_incoming *incoming)
-{
-	__cleanup_file FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-	char text[64] = "";
-
-	return file && fgets(text, sizeof(text), file) &&
-	       strlen(incoming->boot_id) == 36 &&
-	       !strncmp(text, incoming->boot_id, 36);
-}
-
-/* Is that which lies here under its name what the source has? */
-static bool is_shared(const struct check *check, const struct guest_disk *disk)
-{
-	struct statfs filesystem;
-	struct stat status;
-
-	if (sys_ret(stat(disk->path, &status)) ||
-	    sys_ret(statfs(disk->path, &filesystem)))
-		return false;
-	if (S_ISBLK(status.st_mode))
-		return !disk->inode;	/* a SAN's: nothing tells */
-	if (status.st_ino != disk->inode ||
-	    (uint64_t)filesystem.f_type != disk->filesystem)
-		return false;
-	return is_cluster(disk->filesystem) ||
-	       (same_kernel(check->incoming) && status.st_dev == disk->device);
-}
-
-static void check_disks(const struct check *check)
-{
-	unsigned int i;
-
-	for (i = 0; i < check->incoming->disk_count; i++) {
-		const struct guest_disk *disk = &check->incoming->disks[i];
-
-		if (sys_ret(access(disk->path, F_OK)))
-			obstacle(check->all, -ENOENT,
-				 "disk %s (%s) is not there: share it between the hosts, or copy it (--copy-storage-all)",
-				 disk->target, disk->path);
-		else if (!check->incoming->unsafe && !is_shared(check, disk))
-			obstacle(check->all, -EXDEV,
-				 "disk %s (%s) is another file here, or nothing shows that it is the same: share it, copy it (--copy-storage-all), or give --unsafe",
-				 disk->target, disk->path);
-	}
-}
-
 /* ---- memory -------------------------------------------------------------- */
 
 static uint64_t memory_available(void)
@@ -266,6 +198,22 @@ static void check_memory(const struct check *check)
 			 "it needs %llu MiB of memory and %llu MiB are available: free some, or choose another host",
 			 (unsigned long long)(wanted >> 20),
 			 (unsigned long long)(available >> 20));
+}
+
+/* They lie where the domain will look for them. */
+static void check_disks(const struct check *check)
+{
+	struct fail fail = { 0 };
+	struct xml *given;
+
+	if (!check->incoming->given)
+		libvirt_check_disks(check->incoming, check->xml, check->all);
+	else if (xml_parse(check->incoming->given, &given, &fail))
+		obstacle(check->all, -EINVAL, "%s", fail.text);
+	else {
+		libvirt_check_disks(check->incoming, given, check->all);
+		xml_free(given);
+	}
 }
 
 static void check_all(const struct check *check)

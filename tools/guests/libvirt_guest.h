@@ -49,6 +49,32 @@ void libvirt_check_given(struct guest *guest,
 			 const struct guest_description *description,
 			 struct guest_leaving *leaving, struct obstacles *all);
 
+/* libvirt_copy.c: disks that leave */
+struct xml;
+int libvirt_copy_start(struct guest *guest, const struct guest_copying *what,
+		       struct fail *fail);
+int libvirt_copy_look(struct guest *guest, const char *target,
+		      struct guest_copy *copy, struct fail *fail);
+int libvirt_copy_limit(struct guest *guest, const char *target,
+		       uint64_t bandwidth, struct fail *fail);
+int libvirt_copy_end(struct guest *guest, const char *target,
+		     struct fail *fail);
+void libvirt_disk_describe(struct guest *guest, const struct xml *live,
+			   struct guest_disk *disk);
+
+/* libvirt_disks.c: disks that come */
+extern const struct guest_storage_ops libvirt_storage_ops;
+void libvirt_disk_identity(dev_t device, char *text, size_t size);
+void libvirt_check_disks(const struct guest_incoming *incoming,
+			 const struct xml *xml, struct obstacles *all);
+int libvirt_disk_make(const struct guest_incoming *incoming,
+		      unsigned int number, struct guest_image *image,
+		      struct fail *fail);
+int libvirt_disk_serve(struct guest *guest, const struct guest_image *image,
+		       const char *export, int listener,
+		       struct guest_server *server, struct fail *fail);
+int libvirt_disks_flat(const struct guest_incoming *incoming, char **text);
+
 /* libvirt_define.c */
 int libvirt_define(const struct guest_host *host, const char *name,
 		   const char *text, char **previous, struct fail *fail);

@@ -259,6 +259,10 @@ int libvirt_create_incoming(const struct guest_host *host,
 	if (!ret && asked->given)
 		ret = xml_named(asked->given, asked->name,
 				&made->incoming->given, fail);
+	if (!ret && asked->given)
+		ret = libvirt_disks_flat(asked, &made->incoming->given);
+	if (!ret)
+		ret = libvirt_disks_flat(asked, &live);
 	if (!ret)
 		ret = restore_start(made->incoming, host, live, fail);
 	if (!ret)

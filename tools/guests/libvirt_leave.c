@@ -88,6 +88,7 @@ struct disk_walk {
 	struct guest *guest;
 	struct guest_description *description;
 	struct obstacles *all;
+	const struct xml *found;	/* with what libvirt found; NULL: none */
 };
 
 static void check_block_job(const struct disk_walk *walk, const char *target)
@@ -121,6 +122,11 @@ static void disk_note(const struct disk_walk *walk, const char *target,
 	disk->filesystem = status.st_ino ? (uint64_t)filesystem.f_type : 0;
 	disk->device = S_ISBLK(status.st_mode) ? status.st_rdev : status.st_dev;
 	disk->inode = S_ISBLK(status.st_mode) ? 0 : status.st_ino;
+	if (S_ISBLK(status.st_mode))
+		libvirt_disk_identity(status.st_rdev, disk->identity,
+				      sizeof(disk->identity));
+	if (walk->found)
+		libvirt_disk_describe(walk->guest, walk->found, disk);
 	to->disk_count++;
 }
 
@@ -153,6 +159,19 @@ static void version_note(struct guest *guest, struct guest_description *to,
 			 program, strerror(-ret));
 }
 
+/* What was never written down, such as backing files, is in no definition. */
+static void disks_look(struct disk_walk *walk, const struct xml *xml)
+{
+	__cleanup_free char *text = virDomainGetXMLDesc(walk->guest->domain, 0);
+	struct fail ignored = { 0 };
+	struct xml *found = NULL;
+
+	if (text && !xml_parse(text, &found, &ignored))
+		walk->found = found;
+	xml_each(xml, "/domain/devices/disk", disk_look, walk);
+	xml_free(found);
+}
+
 /**
  * libvirt_check_leaving() - everything that keeps a domain from leaving
  * @guest: open
@@ -164,7 +183,7 @@ void libvirt_check_leaving(struct guest *guest,
 			   struct guest_description *description,
 			   struct guest_leaving *leaving, struct obstacles *all)
 {
-	struct disk_walk walk = { guest, description, all };
+	struct disk_walk walk = { guest, description, all, NULL };
 	struct fail fail = { 0 };
 	struct xml *xml;
 	int ret = xml_parse(description->live, &xml, &fail);
@@ -180,7 +199,7 @@ void libvirt_check_leaving(struct guest *guest,
 	check_state(guest, all);
 	libvirt_check_given(guest, description, leaving, all);
 	libvirt_check_devices(xml, all);
-	xml_each(xml, "/domain/devices/disk", disk_look, &walk);
+	disks_look(&walk, xml);
 	qemu_check_sharers(&guest->qemu, all);
 	qemu_check_userfaultfd(&guest->qemu, all);
 	version_note(guest, description, all);

@@ -183,6 +183,23 @@ unsigned int xml_count(const struct xml *xml, const char *path)
 }
 
 /**
+ * xml_remove() - remove the first node of a path, with all in it
+ * @xml: to change
+ * @path: XPath; nothing there is fine
+ */
+void xml_remove(struct xml *xml, const char *path)
+{
+	xmlXPathObjectPtr found = find(xml, path);
+
+	if (!found)
+		return;
+	xmlUnlinkNode(found->nodesetval->nodeTab[0]);
+	xmlFreeNode(found->nodesetval->nodeTab[0]);
+	found->nodesetval->nodeTab[0] = NULL;
+	xmlXPathFreeObject(found);
+}
+
+/**
  * xml_set() - replace the text of the first node of a path
  * @xml: to change
  * @path: XPath of a node that is there

@@ -19,6 +19,7 @@ typedef int xml_each_fn(const struct xml *node, void *arg);
 int xml_each(const struct xml *xml, const char *path, xml_each_fn *each,
 	     void *arg);
 unsigned int xml_count(const struct xml *xml, const char *path);
+void xml_remove(struct xml *xml, const char *path);
 int xml_set(struct xml *xml, const char *path, const char *value);
 
 char *xml_without(const char *text, const char *path);
