@@ -87,6 +87,14 @@ WRONG(timeout_both, "exclude each other", "migrate", "g", "h", "--postcopy", "--
       "--timeout-postcopy", "--timeout-suspend");
 WRONG(postcopy_bandwidth, "--postcopy-bandwidth needs --postcopy", "migrate", "g", "h",
       "--postcopy-bandwidth", "3");
+WRONG(copy_both, "exclude each other", "migrate", "g", "h", "--copy-storage-all",
+      "--copy-storage-inc");
+WRONG(copy_unsafe, "--unsafe leaves disks behind", "migrate", "g", "h", "--copy-storage-all",
+      "--unsafe");
+WRONG(copy_native, "is not for --engine native", "migrate", "g", "h", "--copy-storage-all",
+      "--engine", "native");
+WRONG(copy_synchronous, "needs --copy-storage-all", "migrate", "g", "h",
+      "--copy-storage-synchronous-writes");
 WRONG(no_rounds, "--precopy-rounds 0", "migrate", "g", "h", "--precopy-rounds", "0");
 
 WRONG(engine_name, "--engine 'qemu': give straddle, native or auto", "migrate", "g", "h",

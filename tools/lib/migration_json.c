@@ -43,6 +43,27 @@ static int engine_value(const char *name)
 	return -1;
 }
 
+static const char *const copy_names[] = {
+	[COPY_STORAGE_NONE] = "none",
+	[COPY_STORAGE_ALL] = "all",
+	[COPY_STORAGE_INC] = "inc",
+};
+
+static const char *copy_name(int how)
+{
+	return copy_names[how];
+}
+
+static int copy_value(const char *name)
+{
+	int how;
+
+	for (how = 0; how < (int)COUNT(copy_names); how++)
+		if (!strcmp(copy_names[how], name))
+			return how;
+	return -1;
+}
+
 static const char *phase_to_name(int phase)
 {
 	return phase_name((enum phase)phase);
@@ -88,6 +109,8 @@ static const struct field option_fields[] = {
 	FIELD(BOOL, struct migration_options, dry_run),
 	FIELD(BOOL, struct migration_options, unsafe),
 	FIELD(BOOL, struct migration_options, allow_version_skew),
+	FIELD_NAMED(struct migration_options, copy_storage, copy_name, copy_value),
+	FIELD(BOOL, struct migration_options, copy_synchronous),
 	FIELD(U64, struct migration_options, bandwidth),
 	FIELD(U64, struct migration_options, postcopy_bandwidth),
 	FIELD(U64, struct migration_options, downtime_ns),
@@ -133,6 +156,9 @@ static const struct field progress_fields[] = {
 	FIELD(U64, struct progress, downtime_load_ns),
 	FIELD(U64, struct progress, downtime_arm_ns),
 	FIELD(U64, struct progress, downtime_resume_ns),
+	FIELD(U64, struct progress, storage_bytes),
+	FIELD(U64, struct progress, storage_done_bytes),
+	FIELD(U64, struct progress, storage_ns),
 	FIELD(U64, struct progress, pauses),
 	FIELD(U64, struct progress, pause_max_ns),
 	FIELD(TEXT, struct progress, peer_host),
@@ -232,12 +258,26 @@ static int engine_check(const struct migration_options *options, struct fail *fa
 		return 0;
 	if (options->handover)
 		return refuse(fail, "--handover", ours);
+	if (options->copy_storage)
+		return refuse(fail, "--copy-storage-all or --copy-storage-inc", ours);
 	if (options->fault_lanes || options->push_lanes)
 		return refuse(fail, options->fault_lanes ? "--fault-lanes" : "--push-lanes",
 			      ours);
 	if (options->postcopy && !options->live)
 		return refuse(fail, "--postcopy", "with --engine native needs --live: libvirt "
 			      "does not post-copy a guest that stands still; add --live");
+	return 0;
+}
+
+static int storage_check(const struct migration_options *options, struct fail *fail)
+{
+	if (options->copy_storage && options->unsafe)
+		return fail_set(fail, -EINVAL,
+				"--unsafe leaves disks behind that --copy-storage-%s would copy: give one",
+				copy_names[options->copy_storage]);
+	if (options->copy_synchronous && !options->copy_storage)
+		return fail_set(fail, -EINVAL, "--copy-storage-synchronous-writes needs "
+				"--copy-storage-all or --copy-storage-inc: add one");
 	return 0;
 }
 
@@ -266,7 +306,7 @@ int migration_options_check(const struct migration_options *options,
 	if (*options->persistent_xml && !options->persistent)
 		return fail_set(fail, -EINVAL,
 				"--persistent-xml needs --persistent: add --persistent");
-	if (engine_check(options, fail))
+	if (engine_check(options, fail) || storage_check(options, fail))
 		return -EINVAL;
 	if (options->postcopy)
 		return 0;

@@ -83,9 +83,14 @@ static void progress_words(const struct progress *progress, char *text, size_t w
 {
 	*text = 0;
 	field_add(text, width, "%s", stage(progress));
-	/* Before the first round there is nothing to count. */
-	if (!progress->round && !progress->postcopy)
+	if (!progress->round && !progress->postcopy) {
+		/* Before the first round there are at most disks to count. */
+		if (progress->storage_bytes)
+			field_add(text, width, ": disks %.0f %%",
+				  100.0 * (double)progress->storage_done_bytes /
+				  (double)progress->storage_bytes);
 		return;
+	}
 	if (progress->postcopy)
 		field_add(text, width, ": %.0f %%", percent(progress));
 	else

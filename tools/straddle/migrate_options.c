@@ -19,7 +19,8 @@ enum {
 	OPT_PERSISTENT, OPT_UNDEFINESOURCE, OPT_DNAME, OPT_XML, OPT_PERSISTENT_XML,
 	OPT_VERBOSE, OPT_DOWNTIME, OPT_PRECOPY_ROUNDS, OPT_FAULT_LANES, OPT_PUSH_LANES,
 	OPT_HANDOVER, OPT_DETACH, OPT_DRY_RUN, OPT_UNSAFE, OPT_ALLOW_VERSION_SKEW,
-	OPT_ENGINE, OPT_DESTURI, OPT_MIGRATEURI, OPT_TLS, OPT_HELP,
+	OPT_ENGINE, OPT_DESTURI, OPT_MIGRATEURI, OPT_TLS,
+	OPT_COPY_ALL, OPT_COPY_INC, OPT_COPY_SYNCHRONOUS, OPT_HELP,
 };
 
 static const struct option long_options[] = {
@@ -50,6 +51,9 @@ static const struct option long_options[] = {
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ "unsafe", no_argument, NULL, OPT_UNSAFE },
 	{ "allow-version-skew", no_argument, NULL, OPT_ALLOW_VERSION_SKEW },
+	{ "copy-storage-all", no_argument, NULL, OPT_COPY_ALL },
+	{ "copy-storage-inc", no_argument, NULL, OPT_COPY_INC },
+	{ "copy-storage-synchronous-writes", no_argument, NULL, OPT_COPY_SYNCHRONOUS },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ NULL, 0, NULL, 0 },
 };
@@ -73,6 +77,7 @@ static const struct flag_option flag_options[] = {
 	FLAG(OPT_UNSAFE, migration.unsafe),
 	FLAG(OPT_ALLOW_VERSION_SKEW, migration.allow_version_skew),
 	FLAG(OPT_TLS, migration.tls),
+	FLAG(OPT_COPY_SYNCHRONOUS, migration.copy_synchronous),
 	FLAG(OPT_VERBOSE, verbose),
 	FLAG(OPT_DETACH, detach),
 	FLAG(OPT_HELP, help),
@@ -137,6 +142,10 @@ void migrate_help(void)
 	      "  --dry-run                 say what is in the way, and move nothing\n"
 	      "  --unsafe                  go although a disk may not be shared, or its\n"
 	      "                            cache not be safe\n"
+	      "  --copy-storage-all        copy disks that the hosts do not share\n"
+	      "  --copy-storage-inc        likewise, without what is in backing files\n"
+	      "  --copy-storage-synchronous-writes\n"
+	      "                            the guest's writes wait for the copy's\n"
 	      "  --allow-version-skew      go although the hypervisors' versions differ\n"
 	      "  --engine ENGINE           who moves it: straddle (default), native (libvirt\n"
 	      "                            itself, watched and switched by us), auto (native\n"
@@ -220,6 +229,15 @@ static bool flag_take(struct migrate_options *options, int option)
 	return false;
 }
 
+static int copy_take(struct migration_options *migration, enum copy_storage how)
+{
+	if (migration->copy_storage && migration->copy_storage != how)
+		return usage_error("migrate: --copy-storage-all and --copy-storage-inc exclude "
+				   "each other: give one");
+	migration->copy_storage = how;
+	return 0;
+}
+
 static int option_take(struct migrate_options *options, int option, bool *suspend)
 {
 	struct migration_options *migration = &options->migration;
@@ -230,6 +248,10 @@ static int option_take(struct migrate_options *options, int option, bool *suspen
 	case OPT_TIMEOUT_POSTCOPY:
 		migration->timeout_action = TIMEOUT_POSTCOPY;
 		return 0;
+	case OPT_COPY_ALL:
+		return copy_take(migration, COPY_STORAGE_ALL);
+	case OPT_COPY_INC:
+		return copy_take(migration, COPY_STORAGE_INC);
 	case OPT_TIMEOUT_SUSPEND:
 		*suspend = true;
 		return 0;

@@ -101,6 +101,8 @@ void summary_print(const struct progress *summary)
 		downtime_print(summary);
 		pauses_print(summary);
 	}
+	if (summary->storage_bytes)
+		bytes_print("disks", summary->storage_done_bytes);
 	printf("  %-15s %" PRIu32 "%s\n", "rounds", summary->round,
 	       summary->postcopy ? ", then post-copy" : "");
 	if (summary->engine == ENGINE_NATIVE) {

@@ -34,10 +34,14 @@ static int start_over(struct migration *m)
 	return 0;
 }
 
-/* Up to Prepare nothing was changed; then libvirt may be able to. */
+/*
+ * Up to Prepare nothing was changed; then libvirt may be able to. But it would
+ * send disks in the clear, to a port that anybody may connect to.
+ */
 static bool may_fall_back(const struct migration *m)
 {
-	return m->phase <= PHASE_PREPARE && m->fail.err != -ECANCELED &&
+	return !m->options.copy_storage &&
+	       m->phase <= PHASE_PREPARE && m->fail.err != -ECANCELED &&
 	       (m->state == STATE_NONE || m->state == STATE_BEGUN) &&
 	       m->driver && !strcmp(m->driver->name, libvirt_driver.name);
 }
