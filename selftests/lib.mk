@@ -5,11 +5,11 @@
 # In a folder selftests/TARGET/ every .c file with a TEST_HARNESS_MAIN or a
 # main() becomes a program O/selftests/TARGET/NAME; the other .c files there
 # are linked into each of them. Only those with TEST_HARNESS_MAIN are run as
-# tests; the others are programs that tests start. The demo is one program.
+# tests; the others are programs that tests start, or the demos.
 # A selftests/TARGET/target.mk may set extra-objs-TARGET: more objects to link.
 
 test_main = $(shell grep -lE '^(TEST_HARNESS_MAIN|int main\b)' $(1) /dev/null)
-not_tests := lib demo
+not_tests := lib
 
 test_dirs    := $(filter-out $(not_tests),$(patsubst selftests/%/,%,\
 		$(sort $(dir $(wildcard selftests/*/*.c)))))
@@ -45,10 +45,6 @@ $(filter $(O)/selftests/$(1)/%,$(all_programs)): %: %.o $(filter-out \
 endef
 $(foreach d,$(test_dirs),$(eval $(call test_rule,$(d))))
 
-$(O)/selftests/demo/demo: $(call objects,selftests/demo) $(test_lib) $(archives)
-	$(call say,LD)
-	$(Q)$(link_test)
-
 # The guest of the libvirt tests: a kernel and an initramfs; and a newer QEMU.
 # Both are fetched, so they are made when tests are run. Without them the tests
 # are skipped, or fail where STRADDLE_REQUIRE_LIBVIRT=1.
@@ -64,4 +60,4 @@ libvirt-parts:
 		echo '  FETCH   parts of the libvirt tests are missing: see above')
 
 .PHONY: tests
-tests: $(test_programs) $(if $(wildcard selftests/demo/*.c),$(O)/selftests/demo/demo)
+tests: $(test_programs)
