@@ -71,6 +71,7 @@ int domain_xml(const struct virt_host *virt, const struct domain *domain,
 	       char *xml, size_t size);
 int domain_disk_create(struct virt_host *virt, const struct domain_disk *disk,
 		       unsigned int mib, struct fail *fail);
+int domain_guest(struct virt_host *virt, struct domain *domain);
 
 /* One line each through virsh; a domain is persistent when it is defined. */
 int domain_define(struct virt_host *virt, const struct domain *domain,

@@ -170,7 +170,7 @@ TEST_F_TIMEOUT(started, guest_boots, TIMEOUT_S)
 	struct domain domain = variant->domain;
 	char text[2048] = "";
 
-	if (ground_guest(virt, &domain))
+	if (domain_guest(virt, &domain))
 		SKIP(return, "the guest of selftests/libvirt/guest is not built");
 	domain.cmdline = "console=ttyS0 panic=-1";
 	ground_disks(virt, &domain);
@@ -230,7 +230,7 @@ TEST_F_TIMEOUT(guest, answers_on_its_serial_line_and_to_the_client, TIMEOUT_S)
 			   "straddle.ip=" GUEST_ADDRESS "/24",
 	};
 
-	if (ground_guest(virt, &domain))
+	if (domain_guest(virt, &domain))
 		SKIP(return, "the guest of selftests/libvirt/guest is not built");
 	ASSERT_EQ(0, domain_create(virt, &domain, &self->ground.fail)) {
 		TH_LOG("%s", self->ground.fail.text);

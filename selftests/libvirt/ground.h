@@ -17,6 +17,5 @@ void ground_up(struct ground *ground, const struct virt_options *options);
 void ground_down(struct ground *ground);
 
 void ground_disks(struct virt_host *virt, const struct domain *domain);
-int ground_guest(struct virt_host *virt, struct domain *domain);
 
 #endif

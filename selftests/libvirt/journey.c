@@ -20,7 +20,6 @@
 #define TRY_MS		50
 #define BEAT_MS		60000
 #define ANSWER_MS	120000
-#define SERIAL_MAX	(1u << 16)
 #define ARGS_MAX	24
 #define QEMU_COMM	"qemu-system-x86"	/* as much as comm has */
 
@@ -107,7 +106,7 @@ void journey_up(struct journey *journey, const struct virt_options *options)
 		return;
 	journey->here = &journey->ground.virts->source;
 	journey->there = &journey->ground.virts->dest;
-	if (ground_guest(journey->here, &journey->domain)) {
+	if (domain_guest(journey->here, &journey->domain)) {
 		ASSERT_FALSE(virt_is_required());
 		SKIP(return, "the guest of selftests/libvirt/guest is not built");
 	}
@@ -173,7 +172,7 @@ void journey_prepare(struct journey *journey, const struct domain *domain,
 	struct domain *made = &journey->domain;
 
 	*made = *domain;
-	ASSERT_EQ(0, ground_guest(journey->here, made));
+	ASSERT_EQ(0, domain_guest(journey->here, made));
 	made->name = JOURNEY_GUEST;
 	made->serial = DOMAIN_SERIAL_UNIX;
 	if (!made->memory_mib)
@@ -193,66 +192,6 @@ void journey_prepare(struct journey *journey, const struct domain *domain,
 	ground_disks(journey->here, made);
 }
 
-static const char *value_of(const char *line, const char *key)
-{
-	char pattern[24];
-	const char *at;
-
-	snprintf(pattern, sizeof(pattern), " %s=", key);
-	at = strstr(line, pattern);
-	return at ? at + strlen(pattern) : NULL;
-}
-
-static bool beat_parse(const char *line, struct beat *beat)
-{
-	struct beat got = { .n = 0 };
-	const struct {
-		const char *key;
-		uint64_t *value;
-	} numbers[] = {
-		{ "n", &got.n }, { "writes", &got.writes }, { "bad", &got.bad },
-		{ "disk_ok", &got.disk_ok }, { "disk_bad", &got.disk_bad },
-		{ "disk_err", &got.disk_err }, { "echo", &got.echo },
-		{ "clock_back", &got.clock_back }, { "witness", &got.witness },
-		{ "twins", &got.twins },
-	};
-	const char *boot = value_of(line, "boot");
-	size_t i;
-
-	if (!boot)
-		return false;
-	snprintf(got.boot, sizeof(got.boot), "%.16s", boot);
-	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		const char *value = value_of(line, numbers[i].key);
-
-		if (!value)
-			return false;
-		*numbers[i].value = strtoull(value, NULL, 10);
-	}
-	*beat = got;
-	return true;
-}
-
-/* The last whole line of its report since it booted, if it did here. */
-static bool beat_read(const struct journey *journey, struct beat *beat)
-{
-	__cleanup_free char *text = malloc(SERIAL_MAX);
-	char *line, *end;
-	bool found = false;
-
-	if (!text || domain_serial(journey->here, JOURNEY_GUEST, text,
-				   SERIAL_MAX))
-		return false;
-	for (line = text; (end = strchr(line, '\n')); line = end + 1) {
-		*end = '\0';
-		if (!strncmp(line, "straddle-guest: ready", 21))
-			found = false;
-		if (!strncmp(line, "straddle-guest: boot=", 21))
-			found |= beat_parse(line, beat);
-	}
-	return found;
-}
-
 /* Wait for one with a number from @n on. */
 static void beat_wait(struct journey *journey, uint64_t n, struct beat *beat)
 {
@@ -260,7 +199,7 @@ static void beat_wait(struct journey *journey, uint64_t n, struct beat *beat)
 
 	beat->n = 0;
 	for (left_ms = BEAT_MS; left_ms > 0; left_ms -= TRY_MS) {
-		if (beat_read(journey, beat) && beat->n >= n)
+		if (beat_read(journey->here, JOURNEY_GUEST, beat) && beat->n >= n)
 			return;
 		poll(NULL, 0, TRY_MS);
 	}
@@ -380,7 +319,7 @@ void journey_move(struct journey *journey, const char *options)
 	struct virt_host *from = journey->here, *to = journey->there;
 	struct move *move = &journey->move;
 
-	beat_read(journey, &journey->beat);
+	beat_read(from, JOURNEY_GUEST, &journey->beat);
 	ASSERT_EQ(0, move_run(move, from->host, JOURNEY_GUEST,
 			      to->host->address, options)) {
 		TH_LOG("%s (%s)", move->error, move->state);

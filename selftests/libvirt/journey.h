@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "ground.h"
+#include "selftests/lib/beat.h"
 #include "selftests/lib/move.h"
 
 #define JOURNEY_GUEST		"guest"
@@ -26,13 +27,6 @@ enum journey_how {
 	JOURNEY_POSTCOPY,	/* from the start; busy */
 	JOURNEY_ROUNDS,		/* rounds, then post-copy; busy */
 	JOURNEY_PRECOPY,	/* to the end; next to idle */
-};
-
-/* What the guest counts; see selftests/libvirt/guest/init.c. */
-struct beat {
-	char boot[17];
-	uint64_t n, writes, bad, disk_ok, disk_bad, disk_err;
-	uint64_t clock_back, witness, twins, echo;
 };
 
 struct journey {
