@@ -141,10 +141,10 @@ $(foreach p,$(PROGRAM_DIRS),$(eval $(call \
 # ---- targets people call -----------------------------------------------------
 
 # These install what is missing first, then start over with all of it there.
-.PHONY: check check-libvirt demo bench deps deps-tests
-check: deps-tests
+.PHONY: check check-libvirt demo demo-libvirt bench deps deps-tests
+check demo-libvirt: deps-tests
 demo: deps
-check demo:
+check demo demo-libvirt:
 	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) run-$@
 
 # The long grid of libvirt domains: all cells.
@@ -162,12 +162,15 @@ deps:
 deps-tests:
 	@tools/scripts/deps.sh tests
 
-.PHONY: run-check run-demo
+.PHONY: run-check run-demo run-demo-libvirt
 run-check: all tests libvirt-parts
 	@selftests/runner.sh $(O) $(TARGETS)
 
 run-demo: all $(O)/selftests/demo/demo
 	@$(O)/selftests/demo/demo
+
+run-demo-libvirt: all $(O)/selftests/demo/libvirt test-guest
+	@$(O)/selftests/demo/libvirt
 
 .PHONY: check-style check-layers check-docs
 check-style check-layers check-docs:
@@ -203,6 +206,7 @@ help:
 	@echo '  check         build, then run the selftests (TARGETS="uffd copy": only these)'
 	@echo '  check-libvirt the long grid of libvirt domains; about an hour'
 	@echo '  demo          two hosts, one guest, pre-copy and post-copy; under two minutes'
+	@echo '  demo-libvirt  the same with libvirt hosts and a domain; under four minutes'
 	@echo '  bench         the benchmark, written to O/bench/ (BENCH_ARGS: its options)'
 	@echo '  tests         build the test programs only'
 	@echo '  check-style   rules of the code that a script can check'
@@ -213,7 +217,7 @@ help:
 	@echo
 	@echo '  O=dir         where the output goes (build, with a suffix for other builds)'
 	@echo '  CC=gcc|clang  SANITIZE=address,undefined|thread  OPT="-O2 -g"  V=1'
-	@echo '  DEPS=skip     check and demo install no packages'
+	@echo '  DEPS=skip     check and the demos install no packages'
 
 # Header dependencies of every object of earlier builds.
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
