@@ -222,13 +222,24 @@ static int barrier_send(struct migration *m)
 	return send_message(m, MSG_BARRIER, &barrier.base);
 }
 
+/*
+ * Stale pages go while the source saves its devices: after the last part of
+ * the bitmap nothing is left for Finish but what came to be mapped since.
+ */
+static int keep_take(struct migration *m, const Straddle__Keep *keep)
+{
+	int ret = keep_receive(m, keep);
+
+	return ret || !keep_complete(m) ? ret : memory_zap_stale(m);
+}
+
 static int perform_message(struct migration *m, struct event *event)
 {
 	int ret;
 
 	switch (event->message.type) {
 	case MSG_KEEP:
-		ret = keep_receive(m, (Straddle__Keep *)event->message.body);
+		ret = keep_take(m, (Straddle__Keep *)event->message.body);
 		break;
 	case MSG_STATE:
 		ret = state_receive(m, (Straddle__State *)event->message.body);
