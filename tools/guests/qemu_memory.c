@@ -13,11 +13,41 @@
 #include "tools/guests/qemu.h"
 
 #define REGION_MIN	(2u << 20)	/* smaller ones are device state */
+#define MACHINE_SUFFIX	"-machine"
 
 static bool is_region(const struct qemu_block *block)
 {
 	return block->address && block->used == block->total &&
 	       block->total >= REGION_MIN;
+}
+
+/*
+ * The type of its machine, with the version: "pc-i440fx-7.2". The state that
+ * is saved begins with it; asked while the guest runs.
+ */
+static int machine_know(struct qemu *qemu, struct fail *fail)
+{
+	struct json_object *arguments, *type;
+	const char *text;
+	size_t length;
+	int ret;
+
+	if (qemu->machine)
+		return 0;
+	arguments = json_object_new_object();
+	json_object_object_add(arguments, "path", json_object_new_string("/machine"));
+	json_object_object_add(arguments, "property", json_object_new_string("type"));
+	ret = qemu_call(&qemu->monitor, "qom-get", arguments, -1, &type, fail);
+	if (ret)
+		return ret;
+	text = json_object_get_string(type);
+	length = strlen(text);
+	if (length > strlen(MACHINE_SUFFIX) &&
+	    !strcmp(text + length - strlen(MACHINE_SUFFIX), MACHINE_SUFFIX))
+		length -= strlen(MACHINE_SUFFIX);
+	qemu->machine = strndup(text, length);
+	json_object_put(type);
+	return qemu->machine ? 0 : -ENOMEM;
 }
 
 /* All of a running QEMU's blocks; where each is does not change. */
@@ -30,6 +60,9 @@ static int blocks_know(struct qemu *qemu, const struct maps *maps,
 
 	if (qemu->blocks)
 		return 0;	/* qemu_save() looks whether they changed */
+	ret = machine_know(qemu, fail);
+	if (ret)
+		return ret;
 	blocks = calloc(1, sizeof(*blocks));
 	if (!blocks)
 		return -ENOMEM;

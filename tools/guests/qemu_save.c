@@ -17,32 +17,7 @@
 #include "sys.h"
 #include "tools/guests/qemu_stream.h"
 
-#define MACHINE_SUFFIX	"-machine"
 #define DEVICES_MAX	(64u << 20)	/* bytes of device state */
-
-/* The type of its machine, with the version: "pc-i440fx-7.2"; the caller's. */
-static int machine_ask(struct qemu_monitor *monitor, char **machine,
-		       struct fail *fail)
-{
-	struct json_object *arguments = json_object_new_object(), *type;
-	const char *text;
-	size_t length;
-	int ret;
-
-	json_object_object_add(arguments, "path", json_object_new_string("/machine"));
-	json_object_object_add(arguments, "property", json_object_new_string("type"));
-	ret = qemu_call(monitor, "qom-get", arguments, -1, &type, fail);
-	if (ret)
-		return ret;
-	text = json_object_get_string(type);
-	length = strlen(text);
-	if (length > strlen(MACHINE_SUFFIX) &&
-	    !strcmp(text + length - strlen(MACHINE_SUFFIX), MACHINE_SUFFIX))
-		length -= strlen(MACHINE_SUFFIX);
-	*machine = strndup(text, length);
-	json_object_put(type);
-	return *machine ? 0 : -ENOMEM;
-}
 
 /* An unnamed file, once more opened: QEMU takes it for writing only. */
 static int file_make(int *fd, int *write_fd)
@@ -202,14 +177,11 @@ static int stream_make(struct qemu *qemu, int devices, int *state_fd,
 int qemu_save(struct qemu *qemu, int *state_fd, struct fail *fail)
 {
 	__cleanup_fd int devices = -1;
-	int ret = 0;
+	int ret;
 
-	if (!qemu->blocks)
+	if (!qemu->blocks || !qemu->machine)
 		return -EINVAL;
-	if (!qemu->machine)
-		ret = machine_ask(&qemu->monitor, &qemu->machine, fail);
-	if (!ret)
-		ret = devices_save(&qemu->monitor, &devices, fail);
+	ret = devices_save(&qemu->monitor, &devices, fail);
 	if (!ret)
 		ret = blocks_refresh(&qemu->monitor, qemu->blocks, fail);
 	return ret ? ret : stream_make(qemu, devices, state_fd, fail);
