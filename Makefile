@@ -141,7 +141,7 @@ $(foreach p,$(PROGRAM_DIRS),$(eval $(call \
 # ---- targets people call -----------------------------------------------------
 
 # These install what is missing first, then start over with all of it there.
-.PHONY: check check-libvirt demo demo-libvirt bench deps deps-tests
+.PHONY: check check-libvirt demo demo-libvirt bench bench-libvirt deps deps-tests
 check demo-libvirt: deps-tests
 demo: deps
 check demo demo-libvirt:
@@ -155,6 +155,15 @@ bench: all
 	@mkdir -p $(O)/bench
 	$(Q)$(O)/straddle-bench --json $(O)/bench/bench.json \
 		--markdown $(O)/bench/bench.md $(BENCH_ARGS)
+
+bench-libvirt: deps-tests
+	@$(MAKE) --no-print-directory run-bench-libvirt
+
+.PHONY: run-bench-libvirt
+run-bench-libvirt: all $(O)/selftests/demo/bench_libvirt test-guest test-qemu
+	@mkdir -p $(O)/bench
+	$(Q)$(O)/selftests/demo/bench_libvirt --json $(O)/bench/libvirt.json \
+		--rst $(O)/bench/libvirt.rst $(BENCH_ARGS)
 
 deps:
 	@tools/scripts/deps.sh
@@ -208,6 +217,7 @@ help:
 	@echo '  demo          two hosts, one guest, pre-copy and post-copy; under two minutes'
 	@echo '  demo-libvirt  the same with libvirt hosts and a domain; under four minutes'
 	@echo '  bench         the benchmark, written to O/bench/ (BENCH_ARGS: its options)'
+	@echo '  bench-libvirt straddle and virsh migrate the same domain, in turn; about 7 minutes'
 	@echo '  tests         build the test programs only'
 	@echo '  check-style   rules of the code that a script can check'
 	@echo '  check-layers  no include points up'

@@ -10,6 +10,7 @@
 #include "selftests/lib/pair.h"
 #include "selftests/lib/process.h"
 #include "show.h"
+#include "tools/lib/migration_json.h"
 
 #define FOLLOW_MS	100
 #define FOLLOW_TRIES	600		/* FOLLOW_MS apart */
@@ -140,41 +141,28 @@ static struct json_object *newest(struct json_object *history)
 	return summary;
 }
 
-static uint64_t number(struct json_object *object, const char *key)
-{
-	struct json_object *value;
-
-	return json_object_object_get_ex(object, key, &value)
-		? json_object_get_uint64(value) : 0;
-}
-
 /**
  * crossing_summary() - read what the last migration measured
- * @crossing: receives it
+ * @from: the host that it started at
+ * @summary: receives it
  * @fail: says why not
  *
  * Return: 0 or -errno.
  */
-int crossing_summary(struct crossing *crossing, struct fail *fail)
+int crossing_summary(const struct host *from, struct progress *summary,
+		     struct fail *fail)
 {
 	static const char *const argv[] = { "--json", "history", "1", NULL };
 	static char text[TEXT_MAX];
-	struct json_object *history, *summary;
-	int ret = pair_straddle(NULL, crossing->from, argv, text, sizeof(text));
+	struct json_object *history, *found;
+	int ret = pair_straddle(NULL, from, argv, text, sizeof(text));
 
 	history = ret ? NULL : json_tokener_parse(text);
-	summary = history ? newest(history) : NULL;
-	if (!summary) {
-		json_object_put(history);
-		return fail_set(fail, -EIO,
-				"straddle history has nothing of the migration (exit status %d)",
-				ret);
-	}
-	crossing->downtime_ns = number(summary, "downtime_ns");
-	crossing->total_ns = number(summary, "total_ns");
-	crossing->faults = number(summary, "faults");
-	crossing->network_faults = number(summary, "network_faults");
-	crossing->postcopy = number(summary, "postcopy");
+	found = history ? newest(history) : NULL;
+	ret = found ? progress_from_json(found, summary, fail) :
+		fail_set(fail, -EIO,
+			 "straddle history has nothing of the migration (exit status %d)",
+			 ret);
 	json_object_put(history);
-	return 0;
+	return ret;
 }

@@ -3,10 +3,8 @@
 #ifndef STRADDLE_DEMO_CROSSING_H
 #define STRADDLE_DEMO_CROSSING_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "fail.h"
+#include "protocol/protocol.h"
 #include "selftests/lib/topology.h"
 
 struct crossing {
@@ -15,14 +13,13 @@ struct crossing {
 	unsigned int give_up_round;	/* abort in that one; 0: never */
 	unsigned int rounds;		/* that were told to have ended */
 	double redirtied;		/* MiB, the least of any round */
-	/* Of the summary; see crossing_summary(). */
-	bool postcopy;
-	uint64_t downtime_ns, total_ns, faults, network_faults;
+	struct progress summary;	/* see crossing_summary() */
 };
 
 /* @options: of straddle migrate after the host, NULL at the end. */
 int crossing_run(struct crossing *crossing, const char *const options[],
 		 const char *log, struct fail *fail);
-int crossing_summary(struct crossing *crossing, struct fail *fail);
+int crossing_summary(const struct host *from, struct progress *summary,
+		     struct fail *fail);
 
 #endif

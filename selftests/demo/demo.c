@@ -137,7 +137,7 @@ static int with_postcopy(struct demo *demo, struct fail *fail)
 		return ret;
 	if (ret)
 		return fail_set(fail, -EIO, "straddle migrate --postcopy failed");
-	return crossing_summary(&demo->crossing, fail);
+	return crossing_summary(demo->crossing.from, &demo->crossing.summary, fail);
 }
 
 static int run_on(struct demo *demo, struct fail *fail)
@@ -174,7 +174,7 @@ static int verdict(const struct demo *demo, struct fail *fail)
 {
 	uint64_t bad = demo->after.bad + demo->after.walk_bad;
 
-	if (!demo->crossing.postcopy)
+	if (!demo->crossing.summary.postcopy)
 		return fail_set(fail, -EIO, "it did not switch to post-copy");
 	if (bad || !demo->after.walked)
 		return fail_set(fail, -EIO, "%" PRIu64 " pages are wrong", bad);
@@ -185,8 +185,8 @@ static int verdict(const struct demo *demo, struct fail *fail)
 		return fail_set(fail, -EIO, "the source was not torn down");
 	say("demo: ok mode=post-copy bad=%" PRIu64
 	    " owners=%d downtime_ms=%.1f total_ms=%.0f network_faults=%" PRIu64
-	    "\n", bad, demo->owners, (double)demo->crossing.downtime_ns / 1e6,
-	    (double)demo->crossing.total_ns / 1e6, demo->crossing.network_faults);
+	    "\n", bad, demo->owners, (double)demo->crossing.summary.downtime_ns / 1e6,
+	    (double)demo->crossing.summary.total_ns / 1e6, demo->crossing.summary.network_faults);
 	return 0;
 }
 

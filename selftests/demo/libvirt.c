@@ -137,7 +137,7 @@ static int with_postcopy(struct fail *fail)
 				"straddle migrate --live --postcopy failed");
 	stage->here = stage->there;
 	stage->there = from;
-	return crossing_summary(&demo.crossing, fail);
+	return crossing_summary(from->host, &demo.crossing.summary, fail);
 }
 
 static int verify(struct fail *fail)
@@ -208,7 +208,7 @@ static int verdict(struct fail *fail)
 {
 	const struct beat *after = &demo.after;
 
-	if (!demo.crossing.postcopy)
+	if (!demo.crossing.summary.postcopy)
 		return fail_set(fail, -EIO, "it did not switch to post-copy");
 	if (demo.bad || after->bad || !demo.verified)
 		return fail_set(fail, -EIO, "%" PRIu64 " pages are wrong",
@@ -249,13 +249,13 @@ static int reset(struct fail *fail)
 
 static int last_line(struct fail *fail)
 {
-	const struct crossing *crossing = &demo.crossing;
+	const struct progress *summary = &demo.crossing.summary;
 
 	(void)fail;
 	say("demo-libvirt: ok mode=post-copy bad=%" PRIu64 " owners=%d downtime_ms=%.1f "
 	    "total_ms=%.0f network_faults=%" PRIu64 "\n", demo.bad + demo.after.bad,
-	    demo.owners, (double)crossing->downtime_ns / 1e6,
-	    (double)crossing->total_ns / 1e6, crossing->network_faults);
+	    demo.owners, (double)summary->downtime_ns / 1e6,
+	    (double)summary->total_ns / 1e6, summary->network_faults);
 	return 0;
 }
 

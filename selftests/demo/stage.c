@@ -380,13 +380,15 @@ int stage_ask(const struct stage *stage, const char *line, const char *words,
  * stage_is_on() - is there anything of the domain on a host?
  * @virt: the host
  *
- * Return: true when libvirt knows it, or a QEMU runs without libvirt's knowing.
+ * Return: true when libvirt has it in any state but off, or a QEMU runs without
+ * libvirt's knowing.
  */
 bool stage_is_on(struct virt_host *virt)
 {
 	char text[256];
 
-	return !domain_state(virt, STAGE_GUEST, text, sizeof(text)) ||
+	return (!domain_state(virt, STAGE_GUEST, text, sizeof(text)) &&
+		strcmp(text, "shut off")) ||
 	       host_processes(virt->host, "qemu-system-x86");
 }
 
