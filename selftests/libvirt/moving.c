@@ -100,7 +100,7 @@ void moving_guest(struct moving *moving, unsigned int rate)
 	struct domain domain = { .name = GUEST, .memory_mib = 192 };
 	char cmdline[128], text[2048] = "";
 
-	if (ground_guest(moving->source, &domain))
+	if (domain_guest(moving->source, &domain))
 		SKIP(return, "the guest of selftests/libvirt/guest is not built");
 	snprintf(cmdline, sizeof(cmdline), "console=ttyS0 panic=-1 straddle.mem=64 "
 		 "straddle.walk=2000 straddle.rate=%u", rate);
