@@ -70,6 +70,39 @@ int fence_freeze(struct migration *m)
 				  strerror(-ret)) : 0;
 }
 
+static int written_one(struct range range, void *arg)
+{
+	(void)range;
+	(void)arg;
+	return 1;
+}
+
+/**
+ * fence_check() - did anybody have the guest run since the last look?
+ * @m: frozen
+ *
+ * A guest that was resumed and paused again looks as before to its
+ * hypervisor. Its memory does not, where that is tracked.
+ *
+ * Return: 0, -EBUSY with @m->fail, or -errno.
+ */
+int fence_check(struct migration *m)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < m->map.count && m->tracking && !ret; i++)
+		ret = uffd_written(&m->tracker,
+				   page_range(&m->map.regions[i], 0,
+					      m->map.regions[i].pages),
+				   written_one, NULL);
+	if (ret > 0)
+		return fail_set(&m->fail, -EBUSY,
+				"guest '%s' wrote memory after it was stopped: somebody resumed it for a while; migrate it again",
+				m->description.name);
+	return ret;
+}
+
 static int protect_all(struct migration *m)
 {
 	unsigned int i;

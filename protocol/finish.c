@@ -111,7 +111,7 @@ static int fence(struct migration *m)
 		ret = fence_freeze(m);
 	if (!ret && m->driver->described_elsewhere)
 		ret = perform_compare(m);
-	return ret;
+	return ret ? ret : fence_check(m);
 }
 
 /**

@@ -96,10 +96,10 @@ static int memory_last(struct migration *m, enum finish_by how)
 {
 	int ret = 0;
 
-	if (m->tracking)
-		ret = part_time(m, &m->progress.downtime_scan_ns, scan_last);
-	else if (!m->generation)
+	if (!m->generation)
 		ret = source_populated(m->source);
+	else if (m->tracking)
+		ret = part_time(m, &m->progress.downtime_scan_ns, scan_last);
 	if (!ret && how == FINISH_BY_COPY)
 		ret = round_run(m);
 	if (!ret)
@@ -112,14 +112,18 @@ static int save(struct migration *m)
 	return m->driver->save(m->guest, &m->state_fd, &m->fail);
 }
 
-/* A kernel that cannot track has no rounds; post-copy works without. */
+/*
+ * A kernel that cannot track has no rounds; post-copy works without. A guest
+ * that stands still is tracked, too: whoever has it run is noticed.
+ */
 static int track(struct migration *m)
 {
 	int ret = memory_track(m);
 
-	if (ret != -EOPNOTSUPP || !m->options.postcopy)
+	if (ret != -EOPNOTSUPP || (m->options.live && !m->options.postcopy))
 		return ret;
-	progress_decide(m, "no pre-copy rounds: %s", m->fail.text);
+	if (m->options.live)
+		progress_decide(m, "no pre-copy rounds: %s", m->fail.text);
 	memset(&m->fail, 0, sizeof(m->fail));
 	return 0;
 }
@@ -134,7 +138,7 @@ static int precopy(struct migration *m, enum finish_by *how)
 		ret = storage_copy(m);
 	if (!ret)
 		ret = fence_make(m);
-	if (!ret && m->options.live && m->options.rounds_max)
+	if (!ret && m->options.rounds_max)
 		ret = track(m);
 	if (!ret)
 		ret = rounds_run(m, how);

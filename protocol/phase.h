@@ -72,6 +72,7 @@ void progress_absorb(struct migration *m, const Straddle__Progress *said);
 /* fence.c: nobody resumes the source's guest; drain.c: stand still for a look */
 int fence_make(struct migration *m);
 int fence_freeze(struct migration *m);
+int fence_check(struct migration *m);
 void fence_arm(struct migration *m);
 void fence_broken(struct migration *m);
 void fence_open(struct migration *m);

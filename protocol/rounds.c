@@ -241,7 +241,7 @@ int rounds_run(struct migration *m, enum finish_by *how)
 	int ret;
 
 	*how = m->options.postcopy ? FINISH_BY_POSTCOPY : FINISH_BY_COPY;
-	if (!m->tracking)
+	if (!m->tracking || m->state == STATE_STOPPED)
 		return 0;
 	ret = source_populated(m->source);
 	while (!ret) {

@@ -127,16 +127,6 @@ TEST_F(bad, host_that_the_guest_is_on)
 	crossing_undone(self->pair, "db");
 }
 
-TEST_F(bad, options_that_a_transient_guest_cannot_have)
-{
-	guest(self);
-	refused(self, MIGRATE("db", self->dest->address, "--live",
-			      "--persistent", "--undefinesource"),
-		WORDS("'db'", "--persistent", "--undefinesource",
-		      "transient"));
-	crossing_undone(self->pair, "db");
-}
-
 TEST_F(bad, options_that_do_not_go_together)
 {
 	guest(self);

@@ -150,6 +150,20 @@ TEST_F(definitions, undefinesource_removes_it_at_the_source)
 	EXPECT_EQ(0, rate_stored(self->source, "db"));
 }
 
+/* As virsh has it: what is transient here is stored there as it runs. */
+TEST_F(definitions, persistent_stores_what_runs_of_a_transient_guest)
+{
+	char path[256];
+
+	stored_path(self->source, "db", path, sizeof(path));
+	ASSERT_EQ(0, sys_ret(unlink(path)));
+	migrate(self, "\"live\":true,\"persistent\":true,"
+		"\"undefine_source\":true");
+	crossing_arrived(self->pair, self->dest, "db");
+	EXPECT_EQ(RATE_LIVE, rate_stored(self->dest, "db"));
+	EXPECT_EQ(0, rate_stored(self->source, "db"));
+}
+
 TEST_F(definitions, dname_renames_the_guest_and_what_is_stored)
 {
 	migrate(self, "\"live\":true,\"persistent\":true,"
