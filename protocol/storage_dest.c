@@ -122,7 +122,7 @@ static int disk_serve(struct migration *m, struct storage_disk *disk)
 	if (!ret)
 		ret = nbd_greet(disk->flusher, GREET_MS);
 	return ret ? fail_set(&m->fail, ret,
-			      "cannot serve %s, where the copy of disk %s goes: %s",
+			      "cannot serve %s, where the copy of disk %s goes: %s; the log of straddled there has the server's words",
 			      disk->image.path, disk->target, strerror(-ret)) : 0;
 }
 

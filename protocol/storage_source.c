@@ -173,10 +173,12 @@ static int disk_start(struct migration *m, struct storage_disk *disk)
 		.synchronous = m->options.copy_synchronous,
 		.bandwidth = share_of(m, m->options.bandwidth),
 	};
+	int ret;
 
 	storage_note(m->run_dir, m->id, "copy %s\n", disk->target);
-	disk->copying = true;	/* also if it was begun half way */
-	return m->driver->storage->copy_start(m->guest, &what, &m->fail);
+	ret = m->driver->storage->copy_start(m->guest, &what, &m->fail);
+	disk->copying = !ret;
+	return ret;
 }
 
 static int disk_look(struct migration *m, struct storage_disk *disk)

@@ -139,7 +139,8 @@ TEST_F(answers, zeroes_that_would_be_slow_are_no_error)
 
 TEST_F(answers, what_is_no_answer_is_an_error)
 {
-	put(&self->script, 0, 16);
+	put(&self->script, 0, 8);
+	put(&self->script, 0, 8);
 	EXPECT_EQ(-EPROTO, watch(&self->script, variant->piece));
 }
 
