@@ -16,6 +16,7 @@
 
 #include "cleanup.h"
 #include "protocol/accept.h"
+#include "protocol/particulars.h"
 #include "protocol/phase.h"
 #include "protocol/storage.h"
 #include "sys.h"
@@ -43,61 +44,6 @@ static int control_connect(struct migration *m)
 	return channel_tune(m->channel, ROLE_CONTROL);
 }
 
-static void describe_regions(struct migration *m, Straddle__Region *regions,
-			     Straddle__Region **list)
-{
-	unsigned int i;
-
-	for (i = 0; i < m->description.region_count; i++) {
-		struct guest_region *region = &m->description.regions[i];
-
-		straddle__region__init(&regions[i]);
-		regions[i].name = region->name;
-		regions[i].size = region->size;
-		regions[i].page_size = region->page_size;
-		regions[i].shared = region->shared;
-		regions[i].has_physical = region->physical != GUEST_NOWHERE;
-		regions[i].physical = region->physical;
-		list[i] = &regions[i];
-	}
-}
-
-/* How this host sees the disks, for the dest to compare with what it sees. */
-static void describe_disks(struct migration *m, Straddle__Disk *disks,
-			   Straddle__Disk **list)
-{
-	unsigned int i;
-
-	for (i = 0; i < m->description.disk_count; i++) {
-		struct guest_disk *disk = &m->description.disks[i];
-
-		straddle__disk__init(&disks[i]);
-		disks[i].target = disk->target;
-		disks[i].path = disk->path;
-		disks[i].filesystem = disk->filesystem;
-		disks[i].device = disk->device;
-		disks[i].inode = disk->inode;
-		disks[i].has_capacity = disks[i].has_allocation = true;
-		disks[i].capacity = disk->capacity;
-		disks[i].allocation = disk->allocation;
-		disks[i].identity = *disk->identity ? disk->identity : NULL;
-		disks[i].backing = *disk->backing ? disk->backing : NULL;
-		disks[i].backing_format = *disk->backing_format ?
-					  disk->backing_format : NULL;
-		list[i] = &disks[i];
-	}
-}
-
-/* The kernel's own name for this boot; "" where it has none. */
-static void boot_id_read(char *text, size_t size)
-{
-	__cleanup_file FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-
-	if (!file || !fgets(text, (int)size, file))
-		*text = '\0';
-	text[strcspn(text, "\n")] = '\0';
-}
-
 static int prepare_send(struct migration *m)
 {
 	Straddle__Region regions[GUEST_REGIONS_MAX];
@@ -109,8 +55,8 @@ static int prepare_send(struct migration *m)
 	struct guest_description *guest = &m->description;
 	int ret;
 
-	describe_regions(m, regions, list);
-	describe_disks(m, disks, disk_list);
+	regions_say(&m->description, regions, list);
+	disks_say(&m->description, disks, disk_list);
 	boot_id_read(boot_id, sizeof(boot_id));
 	prepare.guest = guest->name;
 	prepare.hypervisor = (char *)m->driver->name;
@@ -351,60 +297,6 @@ static int row_begin(struct migration *m)
 	return ret;
 }
 
-
-/* What the source has; where it will lie here is not known yet. */
-static void regions_take(const Straddle__Prepare *said,
-			 struct guest_region *regions)
-{
-	size_t i;
-
-	for (i = 0; i < said->n_regions; i++) {
-		regions[i] = (struct guest_region){
-			.size = said->regions[i]->size,
-			.page_size = said->regions[i]->page_size,
-			.physical = said->regions[i]->has_physical ?
-				    said->regions[i]->physical : GUEST_NOWHERE,
-			.fd = -1,
-		};
-		snprintf(regions[i].name, sizeof(regions[i].name), "%s",
-			 said->regions[i]->name);
-	}
-}
-
-static int disks_take(struct migration *m, const Straddle__Prepare *said)
-{
-	struct guest_disk *disks = calloc(said->n_disks + 1, sizeof(*disks));
-	size_t i;
-
-	if (!disks)
-		return -ENOMEM;
-	m->description.disks = disks;
-	m->description.disk_count = (unsigned int)said->n_disks;
-	for (i = 0; i < said->n_disks; i++) {
-		const Straddle__Disk *disk = said->disks[i];
-
-		disks[i] = (struct guest_disk){
-			.filesystem = disk->filesystem,
-			.device = disk->device,
-			.inode = disk->inode,
-			.capacity = disk->capacity,
-			.allocation = disk->allocation,
-		};
-		snprintf(disks[i].identity, sizeof(disks[i].identity), "%s",
-			 disk->identity ? disk->identity : "");
-		snprintf(disks[i].backing, sizeof(disks[i].backing), "%s",
-			 disk->backing ? disk->backing : "");
-		snprintf(disks[i].backing_format,
-			 sizeof(disks[i].backing_format), "%s",
-			 disk->backing_format ? disk->backing_format : "");
-		snprintf(disks[i].target, sizeof(disks[i].target), "%s",
-			 disk->target);
-		snprintf(disks[i].path, sizeof(disks[i].path), "%s",
-			 disk->path);
-	}
-	return 0;
-}
-
 /* Could it be made here? Everything that is in the way. */
 static int guest_check(struct migration *m, const Straddle__Prepare *said,
 		       struct guest_incoming *incoming)
@@ -464,35 +356,6 @@ static int guest_create(struct migration *m, const Straddle__Prepare *said)
 	return ret;
 }
 
-/* Both ends must mean the same by a region and a page of it. */
-static int regions_compare(struct migration *m, const Straddle__Prepare *said)
-{
-	const struct guest_description *guest = &m->description;
-	unsigned int i;
-
-	if (strcmp(said->uuid, guest->uuid))
-		return fail_set(&m->fail, -EINVAL,
-				"guest '%s' has UUID %s in its definition and %s in Prepare",
-				guest->name, guest->uuid, said->uuid);
-	if (said->n_regions != guest->region_count)
-		return fail_set(&m->fail, -EINVAL,
-				"guest '%s' has %zu regions of memory at the source and %u here",
-				guest->name, said->n_regions,
-				guest->region_count);
-	for (i = 0; i < guest->region_count; i++) {
-		const struct guest_region *here = &guest->regions[i];
-		const Straddle__Region *there = said->regions[i];
-
-		if (strcmp(there->name, here->name) ||
-		    there->size != here->size ||
-		    there->page_size != here->page_size)
-			return fail_set(&m->fail, -EINVAL,
-					"region '%s' of guest '%s' is not the same here as at the source; are the two hypervisors of one version?",
-					here->name, guest->name);
-	}
-	return 0;
-}
-
 static int dest_make(struct migration *m)
 {
 	unsigned int i;
@@ -549,7 +412,7 @@ static int prepare_guest(struct migration *m, const Straddle__Prepare *said)
 	int ret = prepare_take(m, said);
 
 	if (!ret)
-		ret = disks_take(m, said);
+		ret = disks_take(said, &m->description);
 	if (!ret && said->dry_run)
 		return guest_check(m, said, &incoming);
 	if (!ret)
@@ -557,7 +420,7 @@ static int prepare_guest(struct migration *m, const Straddle__Prepare *said)
 	if (!ret)
 		ret = guest_create(m, said);
 	if (!ret)
-		ret = regions_compare(m, said);
+		ret = regions_compare(&m->description, said, &m->fail);
 	if (!ret)
 		ret = memory_receive(m);
 	if (!ret)

@@ -9,6 +9,7 @@
 
 #include "cleanup.h"
 #include "sys.h"
+#include "tools/guests/host_memory.h"
 #include "tools/guests/libvirt_error.h"
 #include "tools/guests/libvirt_guest.h"
 #include "tools/guests/libvirt_xml.h"
@@ -172,18 +173,6 @@ static int pool_look(const struct xml *source, void *arg)
 }
 
 /* ---- memory -------------------------------------------------------------- */
-
-static uint64_t memory_available(void)
-{
-	__cleanup_file FILE *file = fopen("/proc/meminfo", "re");
-	unsigned long long kib;
-	char line[128];
-
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "MemAvailable: %llu", &kib) == 1)
-			return kib * 1024;
-	return UINT64_MAX;	/* nobody knows: let it be tried */
-}
 
 static void check_memory(const struct check *check)
 {

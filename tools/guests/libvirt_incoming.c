@@ -283,24 +283,13 @@ int libvirt_create_incoming(const struct guest_host *host,
 static int state_hand_over(struct libvirt_incoming *incoming, int state_fd,
 			   struct fail *fail)
 {
-	struct stat status;
-	void *map = NULL;
-	int ret = sys_ret(fstat(state_fd, &status));
+	struct qemu_rest rest;
+	int ret = qemu_rest_open(state_fd, &rest, fail);
 
-	if (!ret && status.st_size <= QEMU_STREAM_HEAD)
-		ret = -EPROTO;
-	if (!ret)
-		ret = sys_mmap(&map, (size_t)status.st_size, PROT_READ,
-			       MAP_SHARED, state_fd, 0);
 	if (ret)
 		return ret;
-	if (memcmp(map, qemu_stream_head, QEMU_STREAM_HEAD))
-		ret = fail_set(fail, -EPROTO, "the device state is none of QEMU's");
-	if (!ret)
-		ret = fifo_write(incoming, (char *)map + QEMU_STREAM_HEAD,
-				 (size_t)status.st_size - QEMU_STREAM_HEAD,
-				 LOAD_MS, fail);
-	munmap(map, (size_t)status.st_size);
+	ret = fifo_write(incoming, rest.bytes, rest.size, LOAD_MS, fail);
+	qemu_rest_close(&rest);
 	return ret;
 }
 

@@ -22,6 +22,17 @@ struct qemu_stream {
 	size_t devices_size;
 };
 
+/* A stream that came, without what QEMU has read of it already. */
+struct qemu_rest {
+	void *map;			/* owned */
+	size_t map_size;
+	const char *bytes;
+	size_t size;
+};
+
+int qemu_rest_open(int state_fd, struct qemu_rest *rest, struct fail *fail);
+void qemu_rest_close(struct qemu_rest *rest);
+
 int qemu_stream_write(const struct qemu_stream *stream, int fd,
 		      struct fail *fail);
 

@@ -10,6 +10,7 @@
 #include "cleanup.h"
 #include "obstacles.h"
 #include "sys.h"
+#include "tools/guests/host_memory.h"
 #include "tools/guests/vmm_client.h"
 #include "tools/guests/vmm_define.h"
 #include "tools/guests/vmm_process.h"
@@ -28,18 +29,6 @@ static uint64_t number_in(const char *path)
 	if (file && fscanf(file, "%llu", &number) != 1)
 		number = 0;
 	return number;
-}
-
-static uint64_t memory_available(void)
-{
-	__cleanup_file FILE *file = fopen("/proc/meminfo", "re");
-	unsigned long long kib;
-	char line[128];
-
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "MemAvailable: %llu", &kib) == 1)
-			return kib * 1024;
-	return UINT64_MAX;	/* nobody knows: let it be tried */
 }
 
 /* As the VMM reads it: a number, or a text with a unit. */
