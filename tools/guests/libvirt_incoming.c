@@ -254,9 +254,6 @@ int libvirt_create_incoming(const struct guest_host *host,
 	}
 	made->incoming->fifo = made->incoming->done = -1;
 	ret = qemu_expect(&made->qemu, asked);
-	/* Of an earlier migration, which was not undone. */
-	if (!ret)
-		ret = libvirt_define_end(host, asked->name, true, fail);
 	if (!ret)
 		ret = xml_named(asked->live, asked->name, &live, fail);
 	if (!ret && asked->given)

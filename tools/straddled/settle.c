@@ -171,8 +171,8 @@ static void states_remove(struct agent *agent, const struct journal_row *row)
 	(void)sys_ret(unlink(path));
 }
 
-/* What the worker replaced it has put back itself, unless it was killed. */
-static void definition_restore(struct agent *agent, const struct journal_row *row)
+/* What the worker replaced it has dealt with itself, unless it was killed. */
+static void definition_end(struct agent *agent, const struct journal_row *row, bool keep)
 {
 	size_t i;
 
@@ -181,9 +181,9 @@ static void definition_restore(struct agent *agent, const struct journal_row *ro
 
 		if (!guest_name_fits(agent->drivers[i], row->guest))
 			continue;
-		if (agent->drivers[i]->define_end(&agent->host, row->guest, false, &why))
-			log_error("the definition that migration %s replaced is not restored: %s",
-				  row->id, why.text);
+		if (agent->drivers[i]->define_end(&agent->host, row->guest, keep, &why))
+			log_error("the definition that migration %s replaced is not %s: %s",
+				  row->id, keep ? "given up" : "restored", why.text);
 	}
 }
 
@@ -213,7 +213,7 @@ static int settle_incoming(struct agent *agent, const struct journal_row *row,
 	struct fail why = { 0 };
 	int ret;
 
-	definition_restore(agent, row);
+	definition_end(agent, row, false);
 	ret = row_move(agent, row, STATE_DISCARDED, fail);
 	/* It ends with the guest's process. */
 	(void)left;
@@ -275,6 +275,8 @@ bool settle_row(struct agent *agent, const struct journal_row *row, const char *
 		if (settle_table[i].state == row->state)
 			break;
 	if (i == sizeof(settle_table) / sizeof(settle_table[0])) {
+		if (row->side == SIDE_DEST)
+			definition_end(agent, row, true);	/* past GO it stays */
 		log_warning("migration %s of guest '%s' is open in state %s and has no worker",
 			    row->id, row->guest, owner_state_name(row->state));
 		return false;
