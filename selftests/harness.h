@@ -45,6 +45,7 @@ struct test_case {
 	size_t self_size;
 	struct test_variant **variants;	/* of the fixture; NULL: none */
 	unsigned int timeout_s;
+	int is_long;			/* run where TEST_LONG=1 says so */
 	struct test_case *next;
 };
 
@@ -78,6 +79,7 @@ __attribute__((format(printf, 3, 4)))
 void test_log(const char *file, int line, const char *fmt, ...);
 __attribute__((format(printf, 1, 2)))
 void test_skip(const char *fmt, ...);
+int test_is_long(void);
 
 /* A directory of this test alone; removed with all in it when it ended. */
 const char *test_dir(void);
@@ -138,15 +140,22 @@ unsigned long test_sample(unsigned long full);
 		test_register_case(&test);				\
 	}
 
-#define TEST_F_TIMEOUT(fixture_, name_, seconds)			\
+#define TEST_F_REGISTER_(fixture_, name_, seconds, long_)		\
 	TEST_REGISTER_(test_##fixture_##_##name_,			\
 		.fixture = #fixture_, .name = #name_,			\
 		.setup = fixture_setup_##fixture_,			\
 		.teardown = fixture_teardown_##fixture_,		\
 		.self_size = sizeof(FIXTURE_DATA(fixture_)),		\
 		.variants = &fixture_variants_##fixture_,		\
-		.timeout_s = (seconds))					\
+		.timeout_s = (seconds), .is_long = (long_))		\
 	TEST_FUNCTION_(test_##fixture_##_##name_, fixture_)
+
+#define TEST_F_TIMEOUT(fixture, name, seconds) \
+	TEST_F_REGISTER_(fixture, name, seconds, 0)
+
+/* One of a grid too long for each time: SKIP, unless TEST_LONG=1. */
+#define TEST_F_LONG(fixture, name, seconds) \
+	TEST_F_REGISTER_(fixture, name, seconds, 1)
 
 #define TEST_F(fixture, name) \
 	TEST_F_TIMEOUT(fixture, name, TEST_TIMEOUT_DEFAULT)

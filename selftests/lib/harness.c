@@ -257,6 +257,18 @@ static void report(unsigned int number, const struct verdict *verdict,
 		totals->passed++;
 }
 
+/**
+ * test_is_long() - is there time for tests of a long grid?
+ *
+ * Return: true where TEST_LONG=1 says so.
+ */
+int test_is_long(void)
+{
+	const char *text = getenv("TEST_LONG");
+
+	return text && !strcmp(text, "1");
+}
+
 static int run_one(const struct test_case *test,
 		   const struct test_variant *variant, struct totals *totals)
 {
@@ -271,7 +283,11 @@ static int run_one(const struct test_case *test,
 	}
 	test_now.dir = dir;
 	printf("# RUN %s\n", test_now.name);
-	ret = run_process(test, variant);
+	ret = 0;
+	if (test->is_long && !test_is_long())
+		test_skip("part of the long grid: TEST_LONG=1 runs it");
+	else
+		ret = run_process(test, variant);
 	if (directory_remove(dir))
 		printf("# %s is not removed: something in it is in use\n",
 		       dir);

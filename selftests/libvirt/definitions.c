@@ -302,7 +302,7 @@ TEST_F_TIMEOUT(definition, device_plugged_live_is_in_the_live_one, TIMEOUT_S)
 	EXPECT_STREQ("target dev='vdc' ", grep(field, GUEST, targets));
 }
 
-TEST_F_TIMEOUT(definition, texts_are_kept, TIMEOUT_S)
+TEST_F_LONG(definition, texts_are_kept, TIMEOUT_S)
 {
 	static const char texts[] = "(live|next) (told|noted)";
 	struct field *field = &self->field;
@@ -338,7 +338,7 @@ TEST_F_TIMEOUT(definition, autostart_is_as_at_the_source, TIMEOUT_S)
 		     known(field, field->dest, OTHER));
 }
 
-TEST_F_TIMEOUT(definition, autostart_stays_without_persistent, TIMEOUT_S)
+TEST_F_LONG(definition, autostart_stays_without_persistent, TIMEOUT_S)
 {
 	struct field *field = &self->field;
 
@@ -387,7 +387,7 @@ TEST_F_TIMEOUT(definition, files_are_what_is_there, TIMEOUT_S)
 		     known(field, field->source, GUEST));
 }
 
-TEST_F_TIMEOUT(definition, files_are_read_from_where_one_is, TIMEOUT_S)
+TEST_F_LONG(definition, files_are_read_from_where_one_is, TIMEOUT_S)
 {
 	struct field *field = &self->field;
 
@@ -400,7 +400,7 @@ TEST_F_TIMEOUT(definition, files_are_read_from_where_one_is, TIMEOUT_S)
 	EXPECT_EQ(-EINVAL, migrate(field, GUEST, "\"xml\":\"nowhere.xml\""));
 }
 
-TEST_F_TIMEOUT(definition, snapshots_are_not_lost, TIMEOUT_S)
+TEST_F_LONG(definition, snapshots_are_not_lost, TIMEOUT_S)
 {
 	struct field *field = &self->field;
 
@@ -418,7 +418,7 @@ TEST_F_TIMEOUT(definition, snapshots_are_not_lost, TIMEOUT_S)
 }
 
 /* Its file is the guest's memory written down: at the dest a new one. */
-TEST_F_TIMEOUT(definition, nvram_stays_where_it_is, TIMEOUT_S)
+TEST_F_LONG(definition, nvram_stays_where_it_is, TIMEOUT_S)
 {
 	const struct domain domain = {
 		.name = OTHER, .uuid = OTHER_UUID, .memory_mib = 128,
@@ -525,7 +525,7 @@ FIXTURE_TEARDOWN(refused)
 	fixture_teardown_definition_body(&self->base, NULL);
 }
 
-TEST_F_TIMEOUT(refused, file_leaves_all_as_it_was, TIMEOUT_S)
+TEST_F_LONG(refused, file_leaves_all_as_it_was, TIMEOUT_S)
 {
 	struct field *field = &self->base.field;
 

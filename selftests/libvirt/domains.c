@@ -164,7 +164,7 @@ TEST_F_TIMEOUT(started, qemu_is_inside_of_its_host, TIMEOUT_S)
 	EXPECT_EQ(0, domain_destroy(virt, GUEST, &self->ground.fail));
 }
 
-TEST_F_TIMEOUT(started, guest_boots, TIMEOUT_S)
+TEST_F_LONG(started, guest_boots, TIMEOUT_S)
 {
 	struct virt_host *virt = &self->ground.virts->source;
 	struct domain domain = variant->domain;

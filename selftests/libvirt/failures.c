@@ -224,7 +224,7 @@ TEST_F_TIMEOUT(failure, abort_lets_it_go_on, JOURNEY_TIMEOUT_S)
 	goes_on(self, "aborted by the user");
 }
 
-TEST_F_TIMEOUT(failure, libvirtd_that_dies_at_the_dest_lets_it_go_on, JOURNEY_TIMEOUT_S)
+TEST_F_LONG(failure, libvirtd_that_dies_at_the_dest_lets_it_go_on, JOURNEY_TIMEOUT_S)
 {
 	begin(self, variant->options, variant->state);
 	EXPECT_EQ(128 + SIGKILL, virt_host_stop_libvirtd(self->dest, SIGKILL));
@@ -240,7 +240,7 @@ TEST_F_TIMEOUT(failure, qemu_that_dies_at_the_dest_lets_it_go_on, JOURNEY_TIMEOU
 	goes_on(self, "guest '" JOURNEY_GUEST "'");
 }
 
-TEST_F_TIMEOUT(failure, destroy_at_the_dest_lets_it_go_on, JOURNEY_TIMEOUT_S)
+TEST_F_LONG(failure, destroy_at_the_dest_lets_it_go_on, JOURNEY_TIMEOUT_S)
 {
 	begin(self, variant->options, variant->state);
 	EXPECT_EQ(0, sh(self->dest, VIRSH "destroy " JOURNEY_GUEST));
@@ -269,7 +269,7 @@ TEST_F_TIMEOUT(failure, destroy_at_the_source_ends_both, JOURNEY_TIMEOUT_S)
 	EXPECT_EQ(0, sh(self->source, VIRSH "start " JOURNEY_GUEST));
 }
 
-TEST_F_TIMEOUT(failure, device_that_was_plugged_in_between_is_told, JOURNEY_TIMEOUT_S)
+TEST_F_LONG(failure, device_that_was_plugged_in_between_is_told, JOURNEY_TIMEOUT_S)
 {
 	begin(self, variant->options, variant->state);
 	EXPECT_EQ(0, sh(self->source, "truncate -s 1M " VIRT_SHARED "/new && "
@@ -278,7 +278,7 @@ TEST_F_TIMEOUT(failure, device_that_was_plugged_in_between_is_told, JOURNEY_TIME
 	goes_on(self, "was changed while it was being migrated");
 }
 
-TEST_F_TIMEOUT(failure, resume_in_between_is_told, JOURNEY_TIMEOUT_S)
+TEST_F_LONG(failure, resume_in_between_is_told, JOURNEY_TIMEOUT_S)
 {
 	begin(self, "\"live\":false,\"persistent\":true", STATE_STOPPED);
 	EXPECT_EQ(0, sh(self->source, VIRSH "resume " JOURNEY_GUEST));
@@ -286,7 +286,7 @@ TEST_F_TIMEOUT(failure, resume_in_between_is_told, JOURNEY_TIMEOUT_S)
 }
 
 /* It is saved and ended by its owner: it starts from there. */
-TEST_F_TIMEOUT(failure, managedsave_at_the_source_is_kept, JOURNEY_TIMEOUT_S)
+TEST_F_LONG(failure, managedsave_at_the_source_is_kept, JOURNEY_TIMEOUT_S)
 {
 	begin(self, variant->options, variant->state);
 	EXPECT_EQ(0, sh(self->source, VIRSH "managedsave " JOURNEY_GUEST));
@@ -343,7 +343,7 @@ TEST_F_TIMEOUT(loaded, one_that_is_resumed_waits, JOURNEY_TIMEOUT_S)
 	arrives(base);
 }
 
-TEST_F_TIMEOUT(loaded, one_that_is_destroyed_goes_on_at_the_source, JOURNEY_TIMEOUT_S)
+TEST_F_LONG(loaded, one_that_is_destroyed_goes_on_at_the_source, JOURNEY_TIMEOUT_S)
 {
 	EXPECT_EQ(0, sh(self->base.dest, VIRSH "destroy " JOURNEY_GUEST));
 	close(self->held);
@@ -351,7 +351,7 @@ TEST_F_TIMEOUT(loaded, one_that_is_destroyed_goes_on_at_the_source, JOURNEY_TIME
 }
 
 /* The source's libvirt still has it paused: its owner wants it back. */
-TEST_F_TIMEOUT(loaded, source_that_is_resumed_waits, JOURNEY_TIMEOUT_S)
+TEST_F_LONG(loaded, source_that_is_resumed_waits, JOURNEY_TIMEOUT_S)
 {
 	FIXTURE_DATA(failure) *base = &self->base;
 
@@ -360,7 +360,7 @@ TEST_F_TIMEOUT(loaded, source_that_is_resumed_waits, JOURNEY_TIMEOUT_S)
 	arrives(base);
 }
 
-TEST_F_TIMEOUT(loaded, abort_is_decided_by_the_dest, JOURNEY_TIMEOUT_S)
+TEST_F_LONG(loaded, abort_is_decided_by_the_dest, JOURNEY_TIMEOUT_S)
 {
 	FIXTURE_DATA(failure) *base = &self->base;
 
@@ -392,7 +392,7 @@ FIXTURE_TEARDOWN(past_go)
 	fixture_teardown_failure_body(&self->base, NULL);
 }
 
-TEST_F_TIMEOUT(past_go, abort_comes_too_late, JOURNEY_TIMEOUT_S)
+TEST_F_LONG(past_go, abort_comes_too_late, JOURNEY_TIMEOUT_S)
 {
 	struct fail fail = { 0 };
 
@@ -402,7 +402,7 @@ TEST_F_TIMEOUT(past_go, abort_comes_too_late, JOURNEY_TIMEOUT_S)
 	arrives(&self->base);
 }
 
-TEST_F_TIMEOUT(past_go, source_that_is_destroyed_is_served_on, JOURNEY_TIMEOUT_S)
+TEST_F_LONG(past_go, source_that_is_destroyed_is_served_on, JOURNEY_TIMEOUT_S)
 {
 	EXPECT_EQ(0, sh(self->base.source, VIRSH "destroy " JOURNEY_GUEST));
 	arrives(&self->base);
@@ -414,7 +414,7 @@ TEST_F_TIMEOUT(past_go, source_that_is_resumed_changes_nothing, JOURNEY_TIMEOUT_
 	arrives(&self->base);
 }
 
-TEST_F_TIMEOUT(past_go, source_that_is_saved_changes_nothing, JOURNEY_TIMEOUT_S)
+TEST_F_LONG(past_go, source_that_is_saved_changes_nothing, JOURNEY_TIMEOUT_S)
 {
 	sh(self->base.source, "timeout 20 " VIRSH "managedsave " JOURNEY_GUEST);
 	arrives(&self->base);
@@ -432,7 +432,7 @@ TEST_F_TIMEOUT(past_go, libvirtd_that_dies_at_either_is_not_missed, JOURNEY_TIME
 	arrives(base);
 }
 
-TEST_F_TIMEOUT(past_go, qemu_that_dies_at_the_dest_is_never_resumed_here, JOURNEY_TIMEOUT_S)
+TEST_F_LONG(past_go, qemu_that_dies_at_the_dest_is_never_resumed_here, JOURNEY_TIMEOUT_S)
 {
 	FIXTURE_DATA(failure) *base = &self->base;
 	char state[64] = "";
@@ -464,19 +464,19 @@ FIXTURE_VARIANT(lacking) {
 	"echo \"$XML\" | sed '" script "' > /tmp/x.$$ && "		\
 	VIRSH "define /tmp/x.$$; rm /tmp/x.$$"
 
-LACKING(name, "true", DEFINE_SED("s:<uuid>4:<uuid>5:"), "already exists with uuid");
-LACKING(uuid, "true", DEFINE_SED("s:<name>guest:<name>other:"), "is already defined");
+LACKING(name, "true", DEFINE_SED("s:<uuid>4:<uuid>5:"), "another domain has the name guest");
+LACKING(uuid, "true", DEFINE_SED("s:<name>guest:<name>other:"), "its UUID is that of domain other");
 LACKING(network, "echo '<network><name>lan</name><forward mode=\"bridge\"/>"
 	"<bridge name=\"" SEGMENT_BRIDGE "\"/></network>' "
 	"> /tmp/n.$$; " VIRSH "net-create /tmp/n.$$; rm /tmp/n.$$; " VIRSH
 	"attach-interface guest network lan --config", "true",
-	"no network with matching name 'lan'");
+	"network lan is not active here");
 LACKING(pool, VIRSH "pool-create-as disks dir --target " VIRT_SHARED " && " VIRSH
 	"vol-create-as disks v.raw 1M && chown libvirt-qemu " VIRT_SHARED "/v.raw && "
 	"echo '<disk type=\"volume\"><source pool=\"disks\" volume=\"v.raw\"/>"
 	"<target dev=\"vda\" bus=\"virtio\"/></disk>' > /tmp/d.$$; " VIRSH
 	"attach-device guest /tmp/d.$$ --config; rm /tmp/d.$$", "true",
-	"no storage pool with matching name 'disks'");
+	"storage pool disks is not active here");
 LACKING(emulator, "printf '#!/bin/sh\\nexec " VIRT_QEMU " \"$@\"\\n' > " VIRT_PRIVATE
 	"/qemu && chmod 755 " VIRT_PRIVATE "/qemu && "
 	DEFINE_SED("s:<emulator>.*</:<emulator>" VIRT_PRIVATE "/qemu</:"), "true",

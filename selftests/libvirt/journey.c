@@ -85,9 +85,7 @@ pid_t journey_agent(struct virt_host *virt)
  */
 bool journey_is_long(void)
 {
-	const char *text = getenv("TEST_LONG");
-
-	return text && !strcmp(text, "1");
+	return test_is_long();
 }
 
 /**
