@@ -112,7 +112,7 @@ TEST_F_TIMEOUT(engine, straddle_is_taken_where_it_can, TIMEOUT_S)
 }
 
 /* What a user reads who has only libvirt there, and no certificates. */
-TEST_F_TIMEOUT(engine, tls_is_the_way_unless_another_is_named, TIMEOUT_S)
+TEST_F_LONG(engine, tls_is_the_way_unless_another_is_named, TIMEOUT_S)
 {
 	char uri[128];
 
@@ -164,7 +164,7 @@ static void client_files(struct choice *self, const char *dir)
 	}
 }
 
-TEST_F_TIMEOUT(engine, tls_with_certificates_works, TIMEOUT_S)
+TEST_F_LONG(engine, tls_with_certificates_works, TIMEOUT_S)
 {
 	libvirtd_listen(&self->choice);
 	client_files(&self->choice, "/run/client");

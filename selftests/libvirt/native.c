@@ -69,7 +69,7 @@ TEST_F_TIMEOUT(native, busy_guest_is_switched_by_prediction, TIMEOUT_S)
 }
 
 /* A guest that QEMU alone would never get across. */
-TEST_F_TIMEOUT(native, busy_guest_is_stopped_when_time_is_up, TIMEOUT_S)
+TEST_F_LONG(native, busy_guest_is_stopped_when_time_is_up, TIMEOUT_S)
 {
 	struct move move;
 
@@ -87,7 +87,7 @@ TEST_F_TIMEOUT(native, busy_guest_is_stopped_when_time_is_up, TIMEOUT_S)
 	moving_arrived(&self->moving);
 }
 
-TEST_F_TIMEOUT(native, user_switches_and_aborts_no_more, TIMEOUT_S)
+TEST_F_LONG(native, user_switches_and_aborts_no_more, TIMEOUT_S)
 {
 	struct move move;
 
@@ -155,7 +155,7 @@ TEST_F_TIMEOUT(native, wrong_uri_is_refused_and_the_guest_stays, TIMEOUT_S)
 }
 
 /* libvirt goes on without us; the row ends when it has. */
-TEST_F_TIMEOUT(native, row_ends_when_its_worker_was_killed, TIMEOUT_S)
+TEST_F_LONG(native, row_ends_when_its_worker_was_killed, TIMEOUT_S)
 {
 	char state[32] = "";
 	struct move move;
