@@ -491,7 +491,7 @@ TEST_F_TIMEOUT(moved, source_worker_that_dies_leaves_nothing, JOURNEY_TIMEOUT_S)
 	EXPECT_FALSE(is_there(journey->there, BUSY));
 }
 
-TEST_F_TIMEOUT(moved, full_disk_at_the_dest_leaves_nothing, JOURNEY_TIMEOUT_S)
+TEST_F_LONG(moved, full_disk_at_the_dest_leaves_nothing, JOURNEY_TIMEOUT_S)
 {
 	struct journey *journey = &self->journey;
 
@@ -507,7 +507,7 @@ TEST_F_TIMEOUT(moved, full_disk_at_the_dest_leaves_nothing, JOURNEY_TIMEOUT_S)
 }
 
 /* It takes nothing more, and is there all the same. */
-TEST_F_TIMEOUT(moved, server_that_hangs_is_given_up, JOURNEY_TIMEOUT_S)
+TEST_F_LONG(moved, server_that_hangs_is_given_up, JOURNEY_TIMEOUT_S)
 {
 	struct journey *journey = &self->journey;
 	pid_t server;
