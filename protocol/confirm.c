@@ -85,6 +85,8 @@ static int tear_down(struct migration *m)
 		ret = 0;
 	else
 		ret = m->driver->destroy(m->guest, &m->fail);
+	if (!ret && m->driver->forget)
+		m->driver->forget(m->guest);
 	if (!ret && m->options.undefine_source)
 		ret = m->driver->define(&m->host, m->description.name, NULL,
 					&dropped, &m->fail);

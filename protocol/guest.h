@@ -243,6 +243,11 @@ struct guest_driver {
 			       struct guest **guest, struct fail *fail);
 	/* Kill the process and wait until it is gone. */
 	int (*destroy)(struct guest *guest, struct fail *fail);
+	/*
+	 * It runs elsewhere: what lies here and could become a second copy
+	 * goes (a saved state). NULL: nothing can.
+	 */
+	void (*forget)(struct guest *guest);
 
 	/*
 	 * Store a persistent definition under @name; @previous receives the

@@ -291,6 +291,15 @@ static int libvirt_destroy(struct guest *guest, struct fail *fail)
 	return qemu_kill(&guest->qemu, fail);
 }
 
+/* Somebody saved it while it was held: a start would be a second copy. */
+static void libvirt_forget(struct guest *guest)
+{
+	libvirt_reach(guest);
+	if (virDomainIsActive(guest->domain) == 0 &&
+	    virDomainHasManagedSaveImage(guest->domain, 0) == 1)
+		virDomainManagedSaveRemove(guest->domain, 0);
+}
+
 static int libvirt_userfaultfd(struct guest *guest, int *uffd,
 			       struct fail *fail)
 {
@@ -327,6 +336,7 @@ const struct guest_driver libvirt_driver = {
 	.check = libvirt_check,
 	.create_incoming = libvirt_create_incoming,
 	.destroy = libvirt_destroy,
+	.forget = libvirt_forget,
 	.define = libvirt_define,
 	.define_end = libvirt_define_end,
 	.userfaultfd = libvirt_userfaultfd,
