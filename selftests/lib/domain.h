@@ -51,6 +51,7 @@ struct domain {
 	const char *uuid;	/* NULL: libvirt makes one */
 	unsigned int memory_mib;
 	unsigned int vcpus;	/* 0: 1 */
+	const char *cpu;	/* a mode: "host-model"; not with nodes */
 	const char *machine;	/* "pc", "q35", "pc-i440fx-7.2"; NULL: "pc" */
 	const char *emulator;	/* NULL: the host's */
 	enum domain_memory memory;

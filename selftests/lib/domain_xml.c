@@ -67,6 +67,8 @@ static void write_head(FILE *out, const struct domain *domain)
 			domain->memory_mib + domain->dimms_mib);
 	fprintf(out, "<memory unit='MiB'>%u</memory>\n", domain->memory_mib);
 	write_backing(out, domain);
+	if (domain->cpu)
+		fprintf(out, "<cpu mode='%s'/>\n", domain->cpu);
 	fprintf(out, "<vcpu>%u</vcpu>\n", domain->vcpus ? domain->vcpus : 1);
 	fputs("<features><acpi/><apic/></features>\n", out);
 	write_cells(out, domain);

@@ -112,6 +112,26 @@ TEST(what_is_no_xml_is_no_definition)
 	EXPECT_TRUE(*fail.text);
 }
 
+TEST(cpu_that_runs_replaces_a_model)
+{
+	static const char migratable[] =
+		"<domain><name>a</name><cpu mode='host-model'/><os/></domain>";
+	static const char runs[] =
+		"<domain><name>b</name><cpu mode='custom'><model>x</model></cpu></domain>";
+	char *made = xml_with(migratable, "/domain/cpu", runs);
+
+	ASSERT_NE(NULL, made);
+	EXPECT_STREQ("<domain><name>a</name><cpu mode=\"custom\"><model>x</model></cpu>"
+		     "<os/></domain>", made);
+	free(made);
+	made = xml_with(migratable, "/domain/cpu", "<domain/>");
+	ASSERT_NE(NULL, made);
+	EXPECT_NE(NULL, strstr(made, "host-model"));
+	free(made);
+	EXPECT_EQ(NULL, xml_with("<domain>", "/domain/cpu", runs));
+	EXPECT_EQ(NULL, xml_with(migratable, "/domain/cpu", "none"));
+}
+
 /* An entity that would read a file of this host is no content. */
 TEST(definition_reads_nothing_from_outside)
 {

@@ -53,6 +53,12 @@ FIXTURE_VARIANT_ADD(kind, q35_virtio_video_2_vcpus) {
 	.words = "",
 };
 
+/* A model that is looked up on each host: what runs is what crosses. */
+FIXTURE_VARIANT_ADD(kind, pc_host_model) {
+	.domain = { .machine = "pc", .cpu = "host-model" },
+	.words = "",
+};
+
 FIXTURE_VARIANT_ADD(kind, pc_devices) {
 	.domain = { .machine = "pc", EVERYTHING, },
 	.words = SCSI_WORDS,

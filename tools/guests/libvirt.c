@@ -172,15 +172,34 @@ static int libvirt_pidfd(struct guest *guest)
 	return guest->qemu.pidfd;
 }
 
+/*
+ * What can be migrated, with the very CPU that the guest has: a "host-model"
+ * would be looked up anew there, and be another one on another processor.
+ */
+static int live_get(struct guest *guest, unsigned int flags, char **live,
+		    struct fail *fail)
+{
+	__cleanup_free char *migratable = virDomainGetXMLDesc(guest->domain, flags);
+	__cleanup_free char *runs = virDomainGetXMLDesc(guest->domain,
+							VIR_DOMAIN_XML_SECURE);
+
+	if (!migratable || !runs)
+		return libvirt_fail(fail, "cannot read the definition of guest '%s'",
+				    guest->qemu.name);
+	*live = strstr(migratable, "host-model") ?
+		xml_with(migratable, "/domain/cpu", runs) :
+		take_ptr(migratable);
+	return *live ? 0 : -ENOMEM;
+}
+
 static int definitions_get(struct guest *guest,
 			   struct guest_description *to, struct fail *fail)
 {
 	unsigned int flags = VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_MIGRATABLE;
+	int ret = live_get(guest, flags, &to->live, fail);
 
-	to->live = virDomainGetXMLDesc(guest->domain, flags);
-	if (!to->live)
-		return libvirt_fail(fail, "cannot read the definition of guest '%s'",
-				    guest->qemu.name);
+	if (ret)
+		return ret;
 	return libvirt_persistent_get(guest->domain, flags, &to->persistent,
 				      fail);
 }

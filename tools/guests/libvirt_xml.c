@@ -222,6 +222,47 @@ int xml_set(struct xml *xml, const char *path, const char *value)
 	return escaped ? 0 : -ENOMEM;
 }
 
+/* The node of a path in one document becomes that of the other. */
+static void node_take(struct xml *to, const struct xml *from, const char *path)
+{
+	xmlXPathObjectPtr old = find(to, path), new = find(from, path);
+	xmlNodePtr copy = NULL;
+
+	if (old && new)
+		copy = xmlDocCopyNode(new->nodesetval->nodeTab[0], to->document, 1);
+	if (copy) {
+		xmlReplaceNode(old->nodesetval->nodeTab[0], copy);
+		xmlFreeNode(old->nodesetval->nodeTab[0]);
+		old->nodesetval->nodeTab[0] = NULL;
+	}
+	xmlXPathFreeObject(old);
+	xmlXPathFreeObject(new);
+}
+
+/**
+ * xml_with() - a definition, with one of its nodes as another one has it
+ * @text: of the definition
+ * @path: XPath of the node; it stays where one of the two has none
+ * @from: the other definition
+ *
+ * Return: the new text, the caller's; NULL: one of them is no XML.
+ */
+char *xml_with(const char *text, const char *path, const char *from)
+{
+	struct xml *xml, *other;
+	char *made = NULL;
+
+	if (xml_parse(text, &xml, NULL))
+		return NULL;
+	if (!xml_parse(from, &other, NULL)) {
+		node_take(xml, other, path);
+		made = xml_text(xml);
+		xml_free(other);
+	}
+	xml_free(xml);
+	return made;
+}
+
 /**
  * xml_without() - what a definition says, but for some of it
  * @text: of the definition

@@ -22,6 +22,7 @@ unsigned int xml_count(const struct xml *xml, const char *path);
 void xml_remove(struct xml *xml, const char *path);
 int xml_set(struct xml *xml, const char *path, const char *value);
 
+char *xml_with(const char *text, const char *path, const char *from);
 char *xml_without(const char *text, const char *path);
 char *xml_instruction(const struct xml *xml);
 char *xml_with_instruction(const char *text, const char *instruction,
