@@ -19,12 +19,13 @@ static int stale_in(struct range range, void *arg)
 
 	range_pages(region, range, &page, &end);
 	while (page < end) {
+		/* CLAIMED is being filled, on its way to PRESENT: not stale. */
 		uint64_t first = pages_next(pages, page, end, PAGE_STATE,
-					    PAGE_PRESENT, false);
+					    PAGE_MISSING, true);
 		int ret;
 
 		page = pages_next(pages, first, end, PAGE_STATE,
-				  PAGE_PRESENT, true);
+				  PAGE_MISSING, false);
 		if (page == first)
 			break;
 		ret = scan->run(page_range(region, first, page - first),

@@ -134,6 +134,8 @@ void begin_undo_source(struct migration *m)
 	/* With --engine auto the other engine goes on from here. */
 	if (m->options.engine == ENGINE_AUTO && m->state == STATE_BEGUN)
 		return;
+	if (m->drained)
+		return;		/* it stands still: the agent tries on */
 	if (m->state == STATE_BEGUN || m->state == STATE_PERFORMING)
 		owner_move(m, STATE_RESUMED);
 }

@@ -61,12 +61,14 @@ static int complete_wait(struct migration *m, Straddle__Answer **complete)
 			return ret;
 		if ((*complete)->kind == STRADDLE__ANSWER_KIND__COMPLETE)
 			return 0;
-		if ((*complete)->kind == STRADDLE__ANSWER_KIND__DIED)
+		if ((*complete)->kind == STRADDLE__ANSWER_KIND__DIED) {
+			fence_lift(m);
 			ret = fail_set(&m->fail, -EOWNERDEAD,
 				       "guest '%s' died on %s (%s) before all pages were there; it is held here, an operator decides",
 				       m->description.name, m->options.host,
 				       (*complete)->reason
 						? (*complete)->reason : "?");
+		}
 		answer_free(*complete);
 		if (ret < 0)
 			return ret;

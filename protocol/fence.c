@@ -154,6 +154,21 @@ void fence_broken(struct migration *m)
 }
 
 /**
+ * fence_lift() - the other copy is gone: an operator may resume this one
+ * @m: held
+ *
+ * But for a guest that somebody has resumed already: its vCPUs wait, and would
+ * run at once.
+ */
+void fence_lift(struct migration *m)
+{
+	if (m->fence_tried)
+		return;
+	fence_open(m);
+	memory_detach(m);	/* else the next migration is refused */
+}
+
+/**
  * fence_open() - the guest may run here again, or its process is to end
  * @m: fenced, frozen or neither
  */

@@ -59,6 +59,7 @@ static int never_ran(struct migration *m, const Straddle__Answer *answer)
 static int died(struct migration *m, const Straddle__Answer *answer)
 {
 	owner_record(m, STATE_HELD);
+	fence_lift(m);
 	return fail_set(&m->fail, -EOWNERDEAD,
 			"guest '%s' ran on %s and its process is gone there (%s); it is held here: its disks and peers may have moved on, so an operator decides",
 			m->description.name, m->options.host,
@@ -320,6 +321,10 @@ static int start(struct migration *m)
 /* One that is gone by now has never run: the source's goes on. */
 static int go(struct migration *m)
 {
+	int ret = m->dest->missing ? engine_error(m) : 0;
+
+	if (ret < 0)
+		return ret;	/* what is missing could not come any more */
 	if (!m->driver->alive(m->guest))
 		return fail_set(&m->fail, -EOWNERDEAD,
 				"guest '%s' ended here before it was to start: somebody destroyed it, or its hypervisor's log says why",

@@ -75,6 +75,7 @@ int fence_freeze(struct migration *m);
 int fence_check(struct migration *m);
 void fence_arm(struct migration *m);
 void fence_broken(struct migration *m);
+void fence_lift(struct migration *m);
 void fence_open(struct migration *m);
 int pause_ask(struct migration *m);
 int drain_begin(struct migration *m);

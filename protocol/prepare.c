@@ -10,9 +10,11 @@
  */
 #include <errno.h>
 #include <gnutls/crypto.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "cleanup.h"
 #include "protocol/accept.h"
@@ -24,6 +26,7 @@
 #define CONNECT_TIMEOUT_MS	10000
 #define PREPARE_TIMEOUT_MS	30000
 #define DISCARD_TIMEOUT_MS	30000	/* silence while the dest undoes Prepare */
+#define KILL_TIMEOUT_MS		30000	/* for a process to be gone */
 #define FAULT_LANES		4	/* and no more than vCPUs */
 #define PUSH_LANES		2
 #define LANES_A_ROLE_MAX	16
@@ -460,6 +463,17 @@ static void failed_send(struct migration *m)
 	send_message(m, MSG_FAILED, &failed.base);
 }
 
+/* A thread that waits in a fault hears no polite request. */
+static void process_kill(struct migration *m)
+{
+	int pidfd = m->driver->pidfd(m->guest);
+
+	if (pidfd < 0)
+		return;
+	(void)sys_ret(syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0));
+	(void)sys_wait_fd(pidfd, POLLIN, KILL_TIMEOUT_MS);
+}
+
 /**
  * prepare_discard() - leave nothing of the guest that was prepared
  * @m: discarded. Twice is once
@@ -470,10 +484,13 @@ void prepare_discard(struct migration *m)
 
 	dest_destroy(m->dest);	/* nobody uses the userfaultfd any more */
 	m->dest = NULL;
-	memory_detach(m);
-	if (m->guest && !m->guest_ended)
+	/* Dead before it is let go: who waits for a page never sees zeroes. */
+	if (m->guest && !m->guest_ended) {
+		process_kill(m);
 		m->driver->destroy(m->guest, &ignored);
+	}
 	m->guest_ended = true;
+	memory_detach(m);
 	storage_discard(m);
 }
 

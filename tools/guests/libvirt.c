@@ -100,9 +100,12 @@ int libvirt_guest_find(struct guest *guest, const char *name,
 		       struct fail *fail)
 {
 	virDomainPtr domain = virDomainLookupByName(guest->connection, name);
+	int active;
 
 	if (!domain)
 		domain = virDomainLookupByUUIDString(guest->connection, name);
+	if (!domain && libvirt_errno() != -ENOENT)
+		return libvirt_fail(fail, "cannot look for domain '%s'", name);
 	if (!domain)
 		return fail_set(fail, -ENOENT,
 				"libvirt knows no domain '%s' on this host",
@@ -110,7 +113,11 @@ int libvirt_guest_find(struct guest *guest, const char *name,
 	guest->domain = domain;
 	snprintf(guest->qemu.name, sizeof(guest->qemu.name), "%s",
 		 virDomainGetName(domain));
-	if (virDomainIsActive(domain) != 1)
+	active = virDomainIsActive(domain);
+	if (active < 0)
+		return libvirt_fail(fail, "cannot ask for guest '%s'",
+				    guest->qemu.name);
+	if (!active)
 		return fail_set(fail, -ENOENT,
 				"domain '%s' does not run: start it, or copy its definition with virsh dumpxml",
 				guest->qemu.name);
@@ -129,8 +136,11 @@ static int libvirt_open(const struct guest_host *host, const char *name,
 		ret = libvirt_guest_find(got, name, &why);
 	if (ret) {
 		libvirt_guest_close(got);
-		/* A host without libvirt has no domains. */
-		if (ret == -ECONNREFUSED)
+		/*
+		 * A host without libvirt has no domains; but one that libvirt
+		 * wrote down is not gone with its libvirtd.
+		 */
+		if (ret == -ECONNREFUSED && !libvirt_wrote_down(name))
 			ret = -ENOENT;
 		return fail_set(fail, ret, "%s", why.text);
 	}
@@ -180,10 +190,10 @@ static int live_get(struct guest *guest, unsigned int flags, char **live,
 		    struct fail *fail)
 {
 	__cleanup_free char *migratable = virDomainGetXMLDesc(guest->domain, flags);
-	__cleanup_free char *runs = virDomainGetXMLDesc(guest->domain,
-							VIR_DOMAIN_XML_SECURE);
+	__cleanup_free char *runs = migratable ?
+		virDomainGetXMLDesc(guest->domain, VIR_DOMAIN_XML_SECURE) : NULL;
 
-	if (!migratable || !runs)
+	if (!runs)
 		return libvirt_fail(fail, "cannot read the definition of guest '%s'",
 				    guest->qemu.name);
 	*live = strstr(migratable, "host-model") ?
@@ -265,17 +275,18 @@ static int libvirt_pause(struct guest *guest, struct fail *fail)
 
 static int libvirt_resume(struct guest *guest, struct fail *fail)
 {
+	struct fail why = { 0 };
 	int tries;
 
 	libvirt_reach(guest);
 	/* Whoever had its disks may be about to end: their locks are tried for. */
 	for (tries = 0; virDomainResume(guest->domain) < 0; tries++) {
+		libvirt_fail(&why, "cannot resume guest '%s'", guest->qemu.name);
 		if (state_is(guest, VIR_DOMAIN_RUNNING))
 			return 0;	/* somebody was faster */
 		if (tries == RESUME_TRIES || !state_is(guest, VIR_DOMAIN_PAUSED) ||
 		    sys_wait_fd(guest->qemu.pidfd, POLLIN, RESUME_MS) != -ETIMEDOUT)
-			return libvirt_fail(fail, "cannot resume guest '%s'",
-					    guest->qemu.name);
+			return fail_set(fail, why.err, "%s", why.text);
 	}
 	return 0;
 }

@@ -97,6 +97,22 @@ static bool runs_guest(pid_t pid, const char *uuid)
 }
 
 /**
+ * libvirt_wrote_down() - did libvirt start a domain of that name here?
+ * @name: of the domain
+ *
+ * Return: true where it keeps a process's number; the process may be gone.
+ */
+bool libvirt_wrote_down(const char *name)
+{
+	char path[256];
+
+	return !strchr(name, '/') &&
+	       snprintf(path, sizeof(path), STATE_DIR "/%s.pid", name) <
+			(int)sizeof(path) &&
+	       !sys_ret(access(path, F_OK));
+}
+
+/**
  * libvirt_pid() - the process of a domain that runs here
  * @name: of the domain
  * @uuid: of the domain

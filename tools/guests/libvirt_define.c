@@ -51,8 +51,8 @@ static int definition_get(virConnectPtr connection, const char *name,
 	return ret;
 }
 
-static int autostart_put(virDomainPtr domain, const char *words,
-			 struct fail *fail)
+static int autostart_put(virDomainPtr domain, const char *name,
+			 const char *words, struct fail *fail)
 {
 	int autostart = !strcmp(words, LIBVIRT_AUTOSTART);
 
@@ -60,7 +60,7 @@ static int autostart_put(virDomainPtr domain, const char *words,
 		return 0;	/* of a version that knows more */
 	return virDomainSetAutostart(domain, autostart) < 0 ?
 	       libvirt_fail(fail, "cannot set whether guest '%s' starts with its host",
-			    virDomainGetName(domain)) : 0;
+			    name) : 0;
 }
 
 static int definition_put(virConnectPtr connection, const char *name,
@@ -81,7 +81,7 @@ static int definition_put(virConnectPtr connection, const char *name,
 	if (!domain)
 		return libvirt_fail(fail, "cannot store the persistent definition of guest '%s'",
 				    name);
-	ret = words ? autostart_put(domain, words, fail) : 0;
+	ret = words ? autostart_put(domain, name, words, fail) : 0;
 	virDomainFree(domain);
 	return ret;
 }

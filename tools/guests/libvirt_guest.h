@@ -24,6 +24,7 @@ struct guest {
 /* libvirt_connect.c */
 int libvirt_connect(virConnectPtr *connection, struct fail *fail);
 void libvirt_reach(struct guest *guest);
+bool libvirt_wrote_down(const char *name);
 pid_t libvirt_pid(const char *name, const char *uuid);
 
 /* libvirt.c */

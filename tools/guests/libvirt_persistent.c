@@ -36,10 +36,12 @@ int libvirt_persistent_get(virDomainPtr domain, unsigned int flags,
 {
 	__cleanup_free char *xml = NULL;
 	const char *name = virDomainGetName(domain);
-	int autostart;
+	int autostart, persistent = virDomainIsPersistent(domain);
 
 	*text = NULL;
-	if (virDomainIsPersistent(domain) != 1)
+	if (persistent < 0)
+		return libvirt_fail(fail, "cannot ask for guest '%s'", name);
+	if (!persistent)
 		return 0;
 	xml = virDomainGetXMLDesc(domain, flags | VIR_DOMAIN_XML_INACTIVE);
 	if (!xml || virDomainGetAutostart(domain, &autostart) < 0)

@@ -7,11 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "cleanup.h"
 #include "sys.h"
 #include "tools/guests/qemu.h"
 
+#define KVM_RUN_REQUEST	0xae80	/* <linux/kvm.h>: _IO(KVMIO, 0x80) */
+#define CALL_TRIES	1000	/* looks at a thread that is about to wait */
 #define REGION_MIN	(2u << 20)	/* smaller ones are device state */
 #define MACHINE_SUFFIX	"-machine"
 
@@ -219,16 +222,52 @@ int qemu_map(struct qemu *qemu, struct guest_description *description,
 	return ret;
 }
 
+/*
+ * What a thread is calling: "16 0xfd 0xrequest ..." in an ioctl, "-1 ..." where
+ * it is in no call, "running" where it does not wait yet.
+ */
+static int call_read(pid_t pid, uint32_t thread, long *number,
+		     unsigned long *request)
+{
+	char path[64], text[64] = "";
+	int tries;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%u/syscall", (int)pid, thread);
+	for (tries = 0; tries < CALL_TRIES; tries++) {
+		__cleanup_file FILE *file = fopen(path, "re");
+
+		if (!file || !fgets(text, sizeof(text), file))
+			return -ESRCH;
+		if (strncmp(text, "running", 7))
+			break;
+	}
+	return sscanf(text, "%ld %*x %lx", number, request) == 2 ? 0 : -EAGAIN;
+}
+
+/*
+ * KVM writes the guest's memory when a vCPU's registers are set, too (the
+ * clock's page by KVM_SET_MSRS), in the vCPU's thread. The guest's own
+ * accesses are in KVM_RUN, and those of TCG in no call at all.
+ */
+static bool sets_registers(pid_t pid, uint32_t thread)
+{
+	unsigned long request;
+	long number;
+
+	return !call_read(pid, thread, &number, &request) &&
+	       number == SYS_ioctl && request != KVM_RUN_REQUEST;
+}
+
 /**
  * qemu_loads() - may a thread touch memory before the guest is owned here?
  * @qemu: that is being loaded
  * @thread: of its process
  *
  * Devices look into the guest's memory when their state is loaded; vCPUs have
- * nothing to do there yet. They have names with debug-threads=on, which libvirt
- * sets.
+ * nothing to do there yet, but for what KVM does when their registers are set.
+ * They have names with debug-threads=on, which libvirt sets.
  *
- * Return: true if it is known to be no vCPU.
+ * Return: true if it is known to be none that runs guest code.
  */
 bool qemu_loads(const struct qemu *qemu, uint32_t thread)
 {
@@ -238,6 +277,9 @@ bool qemu_loads(const struct qemu *qemu, uint32_t thread)
 	snprintf(path, sizeof(path), "/proc/%d/task/%u/comm", (int)qemu->pid,
 		 thread);
 	file = fopen(path, "re");
-	return file && fgets(name, sizeof(name), file) &&
-	       strncmp(name, "CPU ", 4) && strncmp(name, "ALL CPUs", 8);
+	if (!file || !fgets(name, sizeof(name), file))
+		return false;
+	if (strncmp(name, "CPU ", 4) && strncmp(name, "ALL CPUs", 8))
+		return true;
+	return sets_registers(qemu->pid, thread);
 }

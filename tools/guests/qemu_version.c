@@ -57,8 +57,7 @@ int qemu_version(const char *program, char *text, size_t size)
 	ret = sys_wait_fd(fd, POLLIN, ANSWER_MS);
 	if (!ret)
 		got = sys_retry(read(fd, line, sizeof(line) - 1));
-	if (ret)
-		kill(pid, SIGKILL);
+	kill(pid, SIGKILL);	/* it has said enough, or nothing in time */
 	sys_retry(waitpid(pid, NULL, 0));
 	version = got > 0 ? strstr(line, words) : NULL;
 	if (!version)

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "broker.h"
 #include "cleanup.h"
@@ -111,13 +112,21 @@ static int settle_running(struct agent *agent, const struct journal_row *row,
 			  const struct remote_fds *left, struct fail *fail)
 {
 	struct found found = { .driver = NULL };
+	struct fail why = { 0 };
 	int ret = 0;
 
-	if (left->count && !row_guest(agent, row, &found, NULL)) {
+	if (row->state == STATE_PERFORMING || left->count)
+		ret = row_guest(agent, row, &found, &why);
+	if (found.guest && !ret) {
 		guest_release(agent, found.description.pid, left);
-		if (found.description.drain && !found.description.running && !row->paused)
+		/* A suspend may be under way yet: a resume waits behind it. */
+		if (found.description.drain && !row->paused)
 			ret = found.driver->resume(found.guest, fail);
 		found_close(&found);
+	} else if (ret == -ENOENT) {
+		ret = 0;		/* it is gone, and needs nothing */
+	} else if (ret) {
+		fail_set(fail, ret, "%s", why.err ? why.text : strerror(-ret));
 	}
 	return ret ? ret : row_move(agent, row, STATE_RESUMED, fail);
 }
@@ -202,6 +211,33 @@ static void disks_release(struct agent *agent, const struct journal_row *row)
 		found_close(&found);
 }
 
+/* Is a userfaultfd of ours in it? Then no fault of a vCPU was ever answered. */
+static bool is_attached(struct agent *agent, pid_t pid, const struct remote_fds *left)
+{
+	struct uffd_attachment attachment;
+	bool attached = false;
+	unsigned int i;
+	int broker = -1;
+
+	if (!left->count || broker_connect(agent->broker_fd, &broker))
+		return false;
+	for (i = 0; i < left->count && !attached; i++) {
+		attached = !broker_adopt(broker, pid, left->fd[i], &attachment, NULL);
+		if (attached)
+			uffd_attachment_close(&attachment);
+	}
+	close(broker);
+	return attached;
+}
+
+/* Killed first: a thread that waits in a fault hears no polite request. */
+static int guest_end(struct found *found, struct fail *fail)
+{
+	(void)sys_ret(syscall(SYS_pidfd_send_signal, found->driver->pidfd(found->guest),
+			      SIGKILL, NULL, 0));
+	return found->driver->destroy(found->guest, fail);
+}
+
 /*
  * PREPARED, LOADED: the promise first, then nothing is left of it. But for the
  * definition: a row that has ended is not looked at again.
@@ -215,15 +251,14 @@ static int settle_incoming(struct agent *agent, const struct journal_row *row,
 
 	definition_end(agent, row, false);
 	ret = row_move(agent, row, STATE_DISCARDED, fail);
-	/* It ends with the guest's process. */
-	(void)left;
 	if (ret)
 		return ret;
 	states_remove(agent, row);
 	ret = row_guest(agent, row, &found, &why);
 	if (!ret) {
-		if (found.description.incoming && !found.description.running)
-			ret = found.driver->destroy(found.guest, fail);
+		if ((found.description.incoming && !found.description.running) ||
+		    is_attached(agent, found.description.pid, left))
+			ret = guest_end(&found, fail);
 		found_close(&found);
 	} else {
 		ret = ret == -ENOENT ? 0 : fail_set(fail, ret, "%s", why.text);
