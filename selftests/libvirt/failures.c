@@ -343,6 +343,19 @@ TEST_F_TIMEOUT(loaded, one_that_is_resumed_waits, JOURNEY_TIMEOUT_S)
 	arrives(base);
 }
 
+/* An ordinary paused domain by then, with the locks of the disks. */
+TEST_F_TIMEOUT(loaded, one_whose_worker_dies_goes_on_at_the_source, JOURNEY_TIMEOUT_S)
+{
+	FIXTURE_DATA(failure) *base = &self->base;
+	pid_t worker = host_worker(base->dest->host, "dest");
+
+	ASSERT_LT(0, worker);
+	ASSERT_EQ(0, kill(worker, SIGKILL));
+	close(self->held);
+	goes_on(base, "did not start on");
+	EXPECT_EQ(0, host_processes(base->dest->host, "qemu-system-x86"));
+}
+
 TEST_F_LONG(loaded, one_that_is_destroyed_goes_on_at_the_source, JOURNEY_TIMEOUT_S)
 {
 	EXPECT_EQ(0, sh(self->base.dest, VIRSH "destroy " JOURNEY_GUEST));

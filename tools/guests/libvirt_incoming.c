@@ -198,7 +198,13 @@ static int restore_start(struct libvirt_incoming *incoming,
 		return ret;
 	incoming->started = true;
 	pthread_setname_np(incoming->thread, "restore");
-	return image_begin(incoming, live, fail);
+	ret = image_begin(incoming, live, fail);
+	if (ret)
+		return ret;
+	/* libvirt has it open: nobody who dies leaves it behind. */
+	(void)sys_ret(unlink(incoming->path));
+	*incoming->path = '\0';
+	return 0;
 }
 
 static int port_wait(const struct xml *interface, void *arg)
