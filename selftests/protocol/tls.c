@@ -525,7 +525,7 @@ TEST(each_field_of_a_preamble_is_checked)
 	EXPECT_EQ(0, preamble_check(&preamble, &fail));
 	preamble.role = 0;
 	EXPECT_EQ(-EPROTO, preamble_check(&preamble, NULL));
-	preamble.role = ROLE_PUSH + 1;
+	preamble.role = ROLE_STORAGE + 1;
 	EXPECT_EQ(-EPROTO, preamble_check(&preamble, NULL));
 	preamble = handshake_preamble();
 	preamble.reserved = 1;
