@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/*
- * qmp_process.c - start a QEMU that outlives its starter: fork twice, so that
- * it is nobody's child.
- */
+/* qmp_process.c - start a QEMU that outlives its starter. */
 #include <grp.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include "cleanup.h"
 #include "sys.h"
+#include "tools/guests/orphan.h"
 #include "tools/guests/qmp_command.h"
 
 #define OUT_OF_WAY	16	/* above all that it is to have */
@@ -18,6 +15,11 @@
 struct files {
 	int state, log;
 	int report;	/* takes its number, and why it did not become QEMU */
+};
+
+struct start {
+	const struct qmp_command *command;
+	const struct files *files;
 };
 
 static int user_become(const struct qmp_command *command)
@@ -58,9 +60,11 @@ static int files_place(const struct files *files)
 }
 
 /* Between fork and exec of a threaded process: system calls only. */
-static void become_qemu(const struct qmp_command *command,
-			const struct files *files)
+static void become_qemu(const void *what)
 {
+	const struct start *start = what;
+	const struct qmp_command *command = start->command;
+	const struct files *files = start->files;
 	pid_t pid = getpid();
 	sigset_t none;
 	int ret;
@@ -81,25 +85,6 @@ static void become_qemu(const struct qmp_command *command,
 				     command->environment));
 	sys_write_all(files->report, &ret, sizeof(ret));
 	_exit(127);
-}
-
-static int fork_twice(const struct qmp_command *command,
-		      const struct files *files)
-{
-	pid_t child = sys_ret(fork());
-	int ret;
-
-	if (child < 0)
-		return child;
-	if (child) {
-		ret = sys_retry(waitpid(child, NULL, 0));
-		return ret < 0 ? ret : 0;
-	}
-	setsid();
-	child = fork();
-	if (!child)
-		become_qemu(command, files);
-	_exit(0);
 }
 
 /* The report ends when the program runs, or tells why it does not. */
@@ -141,6 +126,7 @@ int qmp_process_start(const struct qmp_command *command, int state, int log,
 	__cleanup_fd int report = -1, raised_state = -1, raised_log = -1;
 	__cleanup_fd int raised_report = -1;
 	struct files files;
+	struct start start;
 	int ends[2], ret = sys_ret(pipe2(ends, O_CLOEXEC));
 
 	if (ret)
@@ -153,7 +139,8 @@ int qmp_process_start(const struct qmp_command *command, int state, int log,
 	if (raised_report < 0 || raised_state < 0 || raised_log < 0)
 		return -EMFILE;
 	files = (struct files){ raised_state, raised_log, raised_report };
-	ret = fork_twice(command, &files);
+	start = (struct start){ command, &files };
+	ret = orphan_fork(become_qemu, &start);
 	close(take_fd(&raised_report));
 	return ret ? ret : report_read(report, pid);
 }

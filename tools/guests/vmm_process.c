@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* vmm_process.c - fork twice, so that the guest is nobody's child. */
+/* vmm_process.c - start a straddle-vmm that outlives its starter. */
 #include "tools/guests/vmm_process.h"
 
 #include <limits.h>
@@ -8,10 +8,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "cleanup.h"
 #include "sys.h"
+#include "tools/guests/orphan.h"
 
 #define READY_FD	3
 #define DEFINITION_FD	4
@@ -19,6 +19,12 @@
 
 /* Beside this program (a build), or in the bin to its sbin (installed). */
 static const char *const places[] = { "straddle-vmm", "../bin/straddle-vmm" };
+
+struct start {
+	const char *path;
+	const char *const *argv;
+	int ready_fd, definition_fd;	/* -1: no definition */
+};
 
 /**
  * vmm_program() - where straddle-vmm is
@@ -56,9 +62,9 @@ int vmm_program(char *path, size_t size)
 }
 
 /* Between fork and exec of a threaded process: system calls only. */
-static void become_vmm(const char *path, const char *const argv[],
-		       int ready_fd, int definition_fd)
+static void become_vmm(const void *what)
 {
+	const struct start *start = what;
 	pid_t pid = getpid();
 	sigset_t none;
 	int null = open("/dev/null", O_RDWR);
@@ -67,33 +73,14 @@ static void become_vmm(const char *path, const char *const argv[],
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);
-	dup2(ready_fd, READY_FD);
-	if (definition_fd >= 0)
-		dup2(definition_fd, DEFINITION_FD);
-	close_range(definition_fd >= 0 ? DEFINITION_FD + 1 : READY_FD + 1, ~0u,
-		    0);
+	dup2(start->ready_fd, READY_FD);
+	if (start->definition_fd >= 0)
+		dup2(start->definition_fd, DEFINITION_FD);
+	close_range(start->definition_fd >= 0 ?
+		    DEFINITION_FD + 1 : READY_FD + 1, ~0u, 0);
 	if (!sys_write_all(READY_FD, &pid, sizeof(pid)))
-		execv(path, (char *const *)(uintptr_t)argv);
+		execv(start->path, (char *const *)(uintptr_t)start->argv);
 	_exit(127);
-}
-
-static int fork_twice(const char *path, const char *const argv[],
-		      int ready_fd, int definition_fd)
-{
-	pid_t child = sys_ret(fork());
-	int ret;
-
-	if (child < 0)
-		return child;
-	if (child) {
-		ret = sys_retry(waitpid(child, NULL, 0));
-		return ret < 0 ? ret : 0;
-	}
-	setsid();
-	child = fork();
-	if (!child)
-		become_vmm(path, argv, ready_fd, definition_fd);
-	_exit(0);
 }
 
 /* All that the new VMM says until it closes the pipe or a line is whole. */
@@ -162,6 +149,7 @@ int vmm_start(const char *const argv[], int definition_fd, int timeout_ms,
 	__cleanup_fd int theirs = -1;
 	__cleanup_fd int definition = -1;
 	char path[PATH_MAX];
+	struct start start;
 	int ends[2];
 	int ret = vmm_program(path, sizeof(path));
 
@@ -180,8 +168,9 @@ int vmm_start(const char *const argv[], int definition_fd, int timeout_ms,
 	if (definition_fd >= 0)
 		definition = sys_ret(fcntl(definition_fd, F_DUPFD_CLOEXEC,
 					   OUT_OF_WAY));
+	start = (struct start){ path, argv, theirs, definition };
 	ret = theirs < 0 ? theirs : definition_fd >= 0 && definition < 0 ?
-	      definition : fork_twice(path, argv, theirs, definition);
+	      definition : orphan_fork(become_vmm, &start);
 	if (ret)
 		return fail_set(fail, ret, "cannot start straddle-vmm: %s",
 				strerror(-ret));
