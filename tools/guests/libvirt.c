@@ -190,15 +190,18 @@ static int live_get(struct guest *guest, unsigned int flags, char **live,
 		    struct fail *fail)
 {
 	__cleanup_free char *migratable = virDomainGetXMLDesc(guest->domain, flags);
-	__cleanup_free char *runs = migratable ?
-		virDomainGetXMLDesc(guest->domain, VIR_DOMAIN_XML_SECURE) : NULL;
+	__cleanup_free char *runs = NULL;
 
+	if (migratable && !strstr(migratable, "host-model")) {
+		*live = take_ptr(migratable);
+		return 0;
+	}
+	if (migratable)
+		runs = virDomainGetXMLDesc(guest->domain, VIR_DOMAIN_XML_SECURE);
 	if (!runs)
 		return libvirt_fail(fail, "cannot read the definition of guest '%s'",
 				    guest->qemu.name);
-	*live = strstr(migratable, "host-model") ?
-		xml_with(migratable, "/domain/cpu", runs) :
-		take_ptr(migratable);
+	*live = xml_with(migratable, "/domain/cpu", runs);
 	return *live ? 0 : -ENOMEM;
 }
 
