@@ -72,6 +72,7 @@ const struct virt_bind virt_binds[] = {
 	{ "log",    "/var/log/libvirt",	  false, false },
 	{ "etc",    "/etc/libvirt",	  false, false },
 	{ "run",    "/run/libvirt",	  false, false },
+	{ "tests",  VIRT_TESTS,		  false, false },
 	{ "passwd", "/etc/passwd",	  true,	 false },
 	{ "group",  "/etc/group",	  true,	 false },
 	{ "hosts",  "/etc/hosts",	  true,	 false },

@@ -31,11 +31,17 @@ struct mount {
 	bool make;		/* its mount point, which is in a tmpfs */
 };
 
-/* /proc and /sys show what is in the namespaces that they are mounted in. */
+/*
+ * /proc and /sys show what is in the namespaces that they are mounted in. In
+ * the others are directories that a machine lacks where libvirtd never ran.
+ */
 static const struct mount mounts[] = {
 	{ "proc", "/proc", NULL, false },
 	{ "sysfs", "/sys", NULL, false },
 	{ "tmpfs", "/run", "mode=755", false },
+	{ "tmpfs", "/var/lib", "mode=755", false },
+	{ "tmpfs", "/var/cache", "mode=755", false },
+	{ "tmpfs", "/var/log", "mode=755", false },
 	{ "hugetlbfs", "/run/hugepages", "pagesize=2M", true },
 };
 
@@ -71,10 +77,14 @@ static int mount_all(const struct virt_host *virt, struct fail *fail)
 	if (ret)
 		return fail_set(fail, ret, "cannot make the mounts private");
 	umount2("/sys", MNT_DETACH);	/* with the cgroups: libvirt takes none */
+	snprintf(from, sizeof(from), "%s/tests", virt->dir);
+	if (!access(VIRT_TESTS, F_OK))	/* before it is hidden */
+		ret = bind_one(VIRT_TESTS, from, fail);
 	for (i = 0; i < sizeof(mounts) / sizeof(mounts[0]) && !ret; i++)
 		ret = mount_one(&mounts[i], fail);
-	mkdir("/run/libvirt", 0755);
 	for (bind = virt_binds; bind->from && !ret; bind++) {
+		if (!bind->is_file)
+			mkdir(bind->to, 0755);
 		snprintf(from, sizeof(from), "%s/%s", virt->dir, bind->from);
 		if (!bind->is_optional || !access(from, F_OK))
 			ret = bind_one(from, bind->to, fail);

@@ -29,7 +29,8 @@
 
 #define VIRT_LIBVIRTD	"/usr/sbin/libvirtd"
 #define VIRT_QEMU	"/usr/bin/qemu-system-x86_64"
-#define VIRT_QEMU_10	"/var/cache/straddle-tests/qemu10/qemu-system-x86_64"
+#define VIRT_TESTS	"/var/cache/straddle-tests"	/* what was fetched */
+#define VIRT_QEMU_10	VIRT_TESTS "/qemu10/qemu-system-x86_64"
 
 #define VIRT_PROGRAMS_MAX	64
 
