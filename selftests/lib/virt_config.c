@@ -71,7 +71,7 @@ const struct virt_bind virt_binds[] = {
 	{ "cache",  "/var/cache/libvirt", false, false },
 	{ "log",    "/var/log/libvirt",	  false, false },
 	{ "etc",    "/etc/libvirt",	  false, false },
-	{ "run",    "/run/libvirt",	  false, false },
+	{ "run",    VIRT_SOCKETS,	  false, false },
 	{ "tests",  VIRT_TESTS,		  false, false },
 	{ "passwd", "/etc/passwd",	  true,	 false },
 	{ "group",  "/etc/group",	  true,	 false },
@@ -159,6 +159,7 @@ static int libvirtd_conf_write(const struct virt_host *virt)
 		"host_uuid = \"%s\"\n"
 		"listen_tls = 0\n"
 		"listen_tcp = 0\n"
+		"unix_sock_dir = \"" VIRT_SOCKETS "\"\n"
 		"auth_unix_ro = \"none\"\n"
 		"auth_unix_rw = \"none\"\n"
 		"log_outputs = \"3:stderr\"\n", virt->uuid);

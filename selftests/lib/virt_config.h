@@ -6,6 +6,12 @@
 #include "fail.h"
 #include "selftests/lib/virt_host.h"
 
+/*
+ * libvirtd's sockets, where the other host can reach them. All else that it
+ * writes under /run, with fsync() at each change of a domain, is on a tmpfs.
+ */
+#define VIRT_SOCKETS	"/run/libvirt-sockets"
+
 #define VIRT_SHARED_DIR	"shared"	/* in two_hosts' folder */
 
 struct virt_bind {

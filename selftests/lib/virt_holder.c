@@ -89,6 +89,8 @@ static int mount_all(const struct virt_host *virt, struct fail *fail)
 		if (!bind->is_optional || !access(from, F_OK))
 			ret = bind_one(from, bind->to, fail);
 	}
+	mkdir("/run/libvirt", 0755);
+	symlink(VIRT_SOCKETS "/libvirt-sock", "/run/libvirt/libvirt-sock");
 	return ret ? ret : bind_one(virt->shared, VIRT_SHARED, fail);
 }
 
