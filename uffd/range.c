@@ -8,7 +8,7 @@
 #include "uffd/uffd.h"
 #include "uffd/sys.h"
 
-#define CHUNK		(UINT64_C(1) << 30)	/* bytes under one mmap_lock */
+#define CHUNK		(UINT64_C(64) << 20)	/* bytes under one mmap_lock */
 #define RETRIES_MAX	64			/* -EAGAIN: layout in motion */
 
 typedef int chunk_fn(int uffd, struct range range);
