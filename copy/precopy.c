@@ -3,6 +3,8 @@
 #include "copy/kind.h"
 #include "copy/source.h"
 
+#define GAP_MERGE	64	/* dirty pages between two gaps: one look */
+
 /* What a scan found is dirty; dirty twice in a row is hot. */
 struct scan {
 	struct source *source;
@@ -36,12 +38,25 @@ static int mark_written(struct range range, void *arg)
 	return 0;
 }
 
+/* The end of a gap in @dirty that begins at @first, short runs included. */
+static uint64_t gap_end(const struct bitmap *dirty, uint64_t first)
+{
+	uint64_t end, next = first;
+
+	do {
+		end = bitmap_next(dirty, next, dirty->bits, true);
+		next = bitmap_next(dirty, end, dirty->bits, false);
+	} while (next < dirty->bits && next - end < GAP_MERGE);
+	return end;
+}
+
 /**
  * source_populated() - everything that was ever written is to be sent
  * @source: no round runs. With dirty tracking: it was armed before this call
  *
  * Memory that holds nothing is zero at the dest already and is neither read
- * nor sent.
+ * nor sent. What is dirty already is not looked at again: after a call while
+ * the guest runs, one while it stands still finds only what came since.
  *
  * Return: 0 or -errno.
  */
@@ -51,10 +66,18 @@ int source_populated(struct source *source)
 	int ret = 0;
 
 	for (i = 0; i < source->map->count && !ret; i++) {
+		const struct bitmap *dirty = &source->regions[i].dirty;
 		struct scan scan = { source, &source->map->regions[i] };
+		uint64_t first = 0, end = 0;
 
-		ret = scan.region->kind->populated(scan.region, 0,
-				scan.region->pages, mark_populated, &scan);
+		while (!ret) {
+			first = bitmap_next(dirty, end, dirty->bits, false);
+			if (first >= dirty->bits)
+				break;
+			end = gap_end(dirty, first);
+			ret = scan.region->kind->populated(scan.region, first,
+					end - first, mark_populated, &scan);
+		}
 	}
 	return ret;
 }

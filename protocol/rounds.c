@@ -238,12 +238,11 @@ bool round_decide(struct migration *m, enum finish_by *how)
  */
 int rounds_run(struct migration *m, enum finish_by *how)
 {
-	int ret;
+	int ret = source_populated(m->source);
 
 	*how = m->options.postcopy ? FINISH_BY_POSTCOPY : FINISH_BY_COPY;
 	if (!m->tracking || m->state == STATE_STOPPED)
-		return 0;
-	ret = source_populated(m->source);
+		return ret;
 	while (!ret) {
 		ret = round_run(m);
 		if (!ret)
