@@ -97,7 +97,7 @@ static int memory_last(struct migration *m, enum finish_by how)
 	int ret = 0;
 
 	if (!m->generation)
-		ret = source_populated(m->source);
+		ret = source_populated(m->source);	/* once more */
 	else if (m->tracking)
 		ret = part_time(m, &m->progress.downtime_scan_ns, scan_last);
 	if (!ret && how == FINISH_BY_COPY)
@@ -128,6 +128,12 @@ static int track(struct migration *m)
 	return 0;
 }
 
+static int save_begin(struct migration *m)
+{
+	return m->driver->save_begin ?
+	       m->driver->save_begin(m->guest, &m->fail) : 0;
+}
+
 static int precopy(struct migration *m, enum finish_by *how)
 {
 	int ret = 0;
@@ -138,6 +144,8 @@ static int precopy(struct migration *m, enum finish_by *how)
 		ret = storage_copy(m);
 	if (!ret)
 		ret = fence_make(m);
+	if (!ret)
+		ret = save_begin(m);
 	if (!ret && m->options.rounds_max)
 		ret = track(m);
 	if (!ret)

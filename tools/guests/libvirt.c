@@ -66,6 +66,7 @@ void libvirt_guest_close(struct guest *guest)
 	if (!guest)
 		return;
 	libvirt_incoming_end(guest->incoming);
+	qemu_save_end(&guest->qemu);
 	if (guest->domain)
 		virDomainFree(guest->domain);
 	virConnectClose(guest->connection);
@@ -302,6 +303,12 @@ static int libvirt_map(struct guest *guest,
 	return qemu_map(&guest->qemu, description, fail);
 }
 
+static int libvirt_save_begin(struct guest *guest, struct fail *fail)
+{
+	libvirt_reach(guest);
+	return qemu_save_begin(&guest->qemu, fail);
+}
+
 static int libvirt_save(struct guest *guest, int *state_fd, struct fail *fail)
 {
 	libvirt_reach(guest);
@@ -362,6 +369,7 @@ const struct guest_driver libvirt_driver = {
 	.pause = libvirt_pause,
 	.resume = libvirt_resume,
 	.same = libvirt_same,
+	.save_begin = libvirt_save_begin,
 	.save = libvirt_save,
 	.load = libvirt_load,
 	.loads = libvirt_loads,

@@ -20,7 +20,8 @@
 void qemu_init(struct qemu *qemu, const struct qemu_monitor_ops *ops)
 {
 	memset(qemu, 0, sizeof(*qemu));
-	qemu->pidfd = -1;
+	qemu->pidfd = qemu->devices = -1;
+	qemu->devices_set = -1;
 	qemu->monitor.ops = ops;
 	qemu->monitor.guest = qemu->name;
 }
@@ -33,7 +34,9 @@ void qemu_fini(struct qemu *qemu)
 {
 	if (qemu->pidfd >= 0)
 		close(qemu->pidfd);
-	qemu->pidfd = -1;
+	if (qemu->devices >= 0)
+		close(qemu->devices);
+	qemu->pidfd = qemu->devices = -1;
 	free(qemu->machine);
 	free(qemu->blocks);
 	free(qemu->expected);

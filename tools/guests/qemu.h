@@ -22,6 +22,9 @@ struct qemu {
 	struct guest_region *expected;	/* owned; NULL: it can be asked */
 	unsigned int expected_count;
 	struct qemu_blocks *placed;	/* owned; NULL: not looked for yet */
+	/* The file for its devices, and QEMU's number for that; -1: none. */
+	int devices;			/* owned */
+	int64_t devices_set;
 };
 
 void qemu_init(struct qemu *qemu, const struct qemu_monitor_ops *ops);
@@ -49,6 +52,8 @@ void qemu_check_userfaultfd(const struct qemu *qemu, struct obstacles *all);
 int qemu_version(const char *program, char *text, size_t size);
 
 /* qemu_save.c */
+int qemu_save_begin(struct qemu *qemu, struct fail *fail);
+void qemu_save_end(struct qemu *qemu);
 int qemu_save(struct qemu *qemu, int *state_fd, struct fail *fail);
 
 #endif

@@ -56,47 +56,60 @@ static int fdset_add(struct qemu_monitor *monitor, int fd, int64_t *set,
 	return ret;
 }
 
-static int devices_write(struct qemu_monitor *monitor, int64_t set,
-			 struct fail *fail)
+/**
+ * qemu_save_end() - take the file back, unless its process is gone
+ * @qemu: of a guest that goes on here, or does not; none begun is fine
+ */
+void qemu_save_end(struct qemu *qemu)
+{
+	struct json_object *arguments;
+	struct fail ignored = { 0 };
+	int64_t set = qemu->devices_set;
+
+	qemu->devices_set = -1;
+	if (set < 0 || !qemu_alive(qemu))
+		return;
+	arguments = json_object_new_object();
+	json_object_object_add(arguments, "fdset-id", json_object_new_int64(set));
+	qemu_call(&qemu->monitor, "remove-fd", arguments, -1, NULL, &ignored);
+}
+
+/**
+ * qemu_save_begin() - hand QEMU the file for its devices, while it still runs
+ * @qemu: watched. Twice is once
+ * @fail: says what failed
+ *
+ * Return: 0 or -errno.
+ */
+int qemu_save_begin(struct qemu *qemu, struct fail *fail)
+{
+	__cleanup_fd int file = -1, write_fd = -1;
+	int ret;
+
+	if (qemu->devices >= 0)
+		return 0;
+	qemu_save_end(qemu);
+	ret = file_make(&file, &write_fd);
+	if (ret)
+		return fail_set(fail, ret, "cannot make a file for the devices of guest '%s': %s",
+				qemu->name, strerror(-ret));
+	ret = fdset_add(&qemu->monitor, write_fd, &qemu->devices_set, fail);
+	if (!ret)
+		qemu->devices = take_fd(&file);
+	return ret;
+}
+
+static int devices_write(struct qemu *qemu, struct fail *fail)
 {
 	struct json_object *arguments = json_object_new_object();
 	char path[48];
 
-	snprintf(path, sizeof(path), "/dev/fdset/%lld", (long long)set);
+	snprintf(path, sizeof(path), "/dev/fdset/%lld",
+		 (long long)qemu->devices_set);
 	json_object_object_add(arguments, "filename", json_object_new_string(path));
 	json_object_object_add(arguments, "live", json_object_new_boolean(true));
-	return qemu_call(monitor, "xen-save-devices-state", arguments, -1,
-			 NULL, fail);
-}
-
-static void fdset_remove(struct qemu_monitor *monitor, int64_t set)
-{
-	struct json_object *arguments = json_object_new_object();
-	struct fail ignored = { 0 };
-
-	json_object_object_add(arguments, "fdset-id", json_object_new_int64(set));
-	qemu_call(monitor, "remove-fd", arguments, -1, NULL, &ignored);
-}
-
-/* Its devices, as QEMU writes them; *fd is the caller's. */
-static int devices_save(struct qemu_monitor *monitor, int *fd,
-			struct fail *fail)
-{
-	__cleanup_fd int file = -1, write_fd = -1;
-	int64_t set = 0;
-	int ret = file_make(&file, &write_fd);
-
-	if (ret)
-		return fail_set(fail, ret, "cannot make a file for the devices of guest '%s': %s",
-				monitor->guest, strerror(-ret));
-	ret = fdset_add(monitor, write_fd, &set, fail);
-	if (ret)
-		return ret;
-	ret = devices_write(monitor, set, fail);
-	fdset_remove(monitor, set);
-	if (!ret)
-		*fd = take_fd(&file);
-	return ret;
+	return qemu_call(&qemu->monitor, "xen-save-devices-state", arguments,
+			 -1, NULL, fail);
 }
 
 static int stream_of(const struct qemu_stream *stream, int *state_fd,
@@ -170,7 +183,8 @@ static int stream_make(struct qemu *qemu, int devices, int *state_fd,
  * @state_fd: receives a memfd with a migration stream, the caller's
  * @fail: says what failed
  *
- * Its disk images are inactive from here on, until it is resumed.
+ * Its disk images are inactive from here on, until it is resumed. It keeps
+ * the file of its devices until qemu_save_end().
  *
  * Return: 0 or -errno.
  */
@@ -181,7 +195,11 @@ int qemu_save(struct qemu *qemu, int *state_fd, struct fail *fail)
 
 	if (!qemu->blocks || !qemu->machine)
 		return -EINVAL;
-	ret = devices_save(&qemu->monitor, &devices, fail);
+	ret = qemu_save_begin(qemu, fail);
+	if (ret)
+		return ret;
+	devices = take_fd(&qemu->devices);
+	ret = devices_write(qemu, fail);
 	if (!ret)
 		ret = blocks_refresh(&qemu->monitor, qemu->blocks, fail);
 	return ret ? ret : stream_make(qemu, devices, state_fd, fail);

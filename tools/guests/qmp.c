@@ -183,6 +183,7 @@ static int qmp_save(struct guest *guest, int *state_fd, struct fail *fail)
 {
 	int ret = qemu_save(&guest->qemu, state_fd, fail);
 
+	qemu_save_end(&guest->qemu);
 	qmp_hang_up(guest);
 	return ret;
 }
