@@ -200,7 +200,7 @@ static int lanes_wait(struct migration *m)
 
 static int finish_take(struct migration *m, const Straddle__Finish *finish)
 {
-	if (!keep_complete(m) || finish->generation != m->generation + 1)
+	if (finish->generation != m->generation + 1)
 		return fail_set(&m->fail, -EPROTO,
 				"the source asked to finish before everything was sent");
 	m->keep_paused |= finish->paused;
@@ -258,24 +258,22 @@ static bool thread_loads(void *arg, uint32_t thread)
 	return m->driver->loads(m->guest, thread);
 }
 
-/* All that can still be taken back. */
-static int make_ready(struct migration *m)
+/* Nothing is decided by it, so it does not wait for the question. */
+static int make_loaded(struct migration *m)
 {
-	int ret = storage_close(m);
+	int ret = keep_complete(m) ? storage_close(m) :
+		  fail_set(&m->fail, -EPROTO,
+			   "the source sent its devices before it said which pages are kept");
 
 	if (!ret)
 		ret = memory_zap_stale(m);
 	if (!ret && m->driver->loads)
-		dest_serve(m->dest, m->generation, thread_loads, m);
+		dest_serve(m->dest, m->generation + 1, thread_loads, m);
 	if (!ret)
 		ret = part_time(m, &m->mine.load_ns, load);
 	if (!ret)
 		ret = memory_zap_stale(m);
-	if (!ret)
-		ret = owner_move(m, STATE_LOADED);
-	if (!ret)
-		ret = define(m);
-	return ret;
+	return ret ? ret : owner_move(m, STATE_LOADED);
 }
 
 /*
@@ -341,16 +339,18 @@ static int go(struct migration *m)
 int finish_dest(struct migration *m)
 {
 	struct message message;
-	int ret = finish_receive(m, &message);
+	int ret = lanes_wait(m);
 
+	if (!ret)
+		ret = part_time(m, &m->mine.arm_ns, make_loaded);
+	if (!ret)
+		ret = finish_receive(m, &message);
 	if (ret < 0)
 		return ret;
-	ret = lanes_wait(m);
-	if (!ret)
-		ret = finish_take(m, (Straddle__Finish *)message.body);
+	ret = finish_take(m, (Straddle__Finish *)message.body);
 	message_fini(&message);
 	if (!ret)
-		ret = part_time(m, &m->mine.arm_ns, make_ready);
+		ret = define(m);
 	if (!ret)
 		ret = part_time(m, &m->mine.arm_ns, go);
 	if (ret < 0)
