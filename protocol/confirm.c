@@ -83,6 +83,7 @@ static int tear_down(struct migration *m)
 	if (ret < 0)
 		return ret;
 	/* Its process must be able to end: memory stays protected. */
+	fence_finish(m);
 	if (m->guest_ended || !m->driver->alive(m->guest))
 		ret = 0;
 	else

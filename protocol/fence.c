@@ -4,11 +4,14 @@
  *
  * A held guest is an ordinary paused one to everybody else: an operator, or a
  * program that watches over guests, may resume it. Before the dest is asked,
- * its process is stopped by SIGSTOP; while the dest works, its memory is
- * write-protected by a userfaultfd of its own; then the process goes on, so
- * that its hypervisor answers. A vCPU that is started nevertheless waits at
- * its first write. The fence was made before the guest stood still, and costs
- * it two signals while it does.
+ * its process is stopped by SIGSTOP. Once it runs there, its memory is
+ * write-protected here by a userfaultfd of its own; then the process goes on,
+ * so that its hypervisor answers. A vCPU that is started nevertheless waits at
+ * its first write.
+ *
+ * Protecting takes mmap_lock, 20 ms for a GiB, and whoever reads a page that
+ * the dest wants waits for it: it is done in small steps, between the events of
+ * event_wait(), and not before the answer unless that takes long.
  */
 #include <errno.h>
 #include <signal.h>
@@ -17,6 +20,9 @@
 
 #include "protocol/phase.h"
 #include "sys.h"
+
+#define ARM_STEP	(UINT64_C(32) << 20)	/* bytes at a time */
+#define ARM_WAIT_NS	UINT64_C(100000000)	/* the dest answers by then */
 
 #define FENCE_FEATURES	(UFFD_FEATURE_PAGEFAULT_FLAG_WP |	\
 			 UFFD_FEATURE_WP_HUGETLBFS_SHMEM |	\
@@ -103,37 +109,82 @@ int fence_check(struct migration *m)
 	return ret;
 }
 
-static int protect_all(struct migration *m)
+/**
+ * fence_arm() - begin to protect the guest's memory
+ * @m: asked; frozen
+ *
+ * From here on its writes are not tracked any more.
+ */
+void fence_arm(struct migration *m)
 {
-	unsigned int i;
-	int ret = 0;
-
-	for (i = 0; i < m->map.count && !ret; i++) {
-		struct range range = page_range(&m->map.regions[i], 0,
-						m->map.regions[i].pages);
-
-		ret = uffd_register(m->fence.uffd, range,
-				    UFFDIO_REGISTER_MODE_WP);
-		if (!ret)
-			ret = uffd_protect(m->fence.uffd, range);
-	}
-	return ret;
+	m->arming = m->fence.uffd >= 0;
+	m->arm_untracks = m->tracking;
+	m->arm_at_ns = now_ns() + ARM_WAIT_NS;
+	if (m->arming && m->tracking)
+		uffd_tracker_close(&m->tracker);
+	m->tracking &= !m->arming;
 }
 
 /**
- * fence_arm() - protect the guest's memory, then let its process go on
- * @m: asked; frozen
+ * fence_is_due() - is there a step to be made now?
+ * @m: of the migration
+ *
+ * Return: true: fence_step() goes on with it.
+ */
+bool fence_is_due(const struct migration *m)
+{
+	return m->arming &&
+	       (m->state != STATE_ASKED || now_ns() >= m->arm_at_ns);
+}
+
+static int protect(struct migration *m, struct range range)
+{
+	int ret;
+
+	if (m->arm_untracks)
+		uffd_unregister(m->attachment.uffd, range);
+	ret = uffd_register(m->fence.uffd, range, UFFDIO_REGISTER_MODE_WP);
+	return ret ? ret : uffd_protect(m->fence.uffd, range);
+}
+
+/**
+ * fence_step() - protect some more; after the last of it the process goes on
+ * @m: arming
  *
  * Where memory cannot be protected, the process stays stopped: a fence too,
  * but its hypervisor does not answer.
  */
-void fence_arm(struct migration *m)
+void fence_step(struct migration *m)
 {
-	memory_untrack(m);
-	if (m->fence.uffd < 0 || protect_all(m) < 0)
+	const struct region *region = &m->map.regions[m->arm_region];
+	struct range range = page_range(region, 0, region->pages);
+	uint64_t left = range.len - m->arm_done;
+
+	range.start += m->arm_done;
+	range.len = left < ARM_STEP ? left : ARM_STEP;
+	if (protect(m, range) < 0) {
+		m->arming = false;
 		return;
+	}
+	m->arm_done += range.len;
+	if (range.len < left)
+		return;
+	m->arm_done = 0;
+	if (++m->arm_region < m->map.count)
+		return;
+	m->arming = false;
 	m->fenced = true;
 	process_signal(m, SIGCONT);
+}
+
+/**
+ * fence_finish() - make all steps that are left
+ * @m: held
+ */
+void fence_finish(struct migration *m)
+{
+	while (m->arming)
+		fence_step(m);
 }
 
 /**
@@ -177,11 +228,11 @@ void fence_open(struct migration *m)
 	struct fail ignored = { 0 };
 	unsigned int i;
 
-	for (i = 0; i < m->map.count && m->fenced; i++)
+	for (i = 0; i < m->map.count && (m->fenced || m->arming); i++)
 		uffd_unregister(m->fence.uffd,
 				page_range(&m->map.regions[i], 0,
 					   m->map.regions[i].pages));
-	m->fenced = false;
+	m->fenced = m->arming = false;
 	if (m->frozen)
 		process_signal(m, SIGCONT);
 	if (m->fence.uffd >= 0)

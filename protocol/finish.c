@@ -135,7 +135,7 @@ int finish_source(struct migration *m)
 		return ret;
 	if (finish_send(m) < 0)
 		channel_lost(m);
-	fence_arm(m);		/* while the dest is at it */
+	fence_arm(m);
 	memset(&m->fail, 0, sizeof(m->fail));
 	ret = answer_wait(m, &answer);
 	if (ret < 0)

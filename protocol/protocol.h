@@ -198,6 +198,11 @@ struct migration {
 	struct uffd_tracker tracker;
 	struct uffd_attachment fence;	/* source: see fence.c */
 	bool fenced;			/* source: memory is protected */
+	bool arming;			/* source: a part of it may be */
+	bool arm_untracks;		/* what is not is still tracked */
+	unsigned int arm_region;	/* where the next step begins */
+	uint64_t arm_done;		/* bytes of that region */
+	uint64_t arm_at_ns;		/* not before, until it is answered */
 	bool frozen;			/* source: its process is stopped */
 	bool fence_tried;		/* source: somebody resumed it */
 	bool registered;		/* dest: regions are registered */

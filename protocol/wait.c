@@ -412,11 +412,13 @@ static int wait_once(struct migration *m, int timeout_ms, struct event *event)
 	int ret;
 
 	wait_set(m, fds);
-	if (m->channel && channel_pending(m->channel))
+	if ((m->channel && channel_pending(m->channel)) || fence_is_due(m))
 		timeout_ms = 0;
 	ret = sys_retry(poll(fds, WAIT_COUNT, timeout_ms));
 	if (ret >= 0)
 		ret = wait_serve(m, fds, event);
+	if (!ret && fence_is_due(m))
+		fence_step(m);
 	if (!ret)
 		ret = heartbeat(m);
 	return ret;
