@@ -11,7 +11,7 @@ struct scan {
 	struct region *region;
 };
 
-static int mark_populated(struct range range, void *arg)
+static int mark_dirty(struct range range, void *arg)
 {
 	struct scan *scan = arg;
 	uint64_t first, end;
@@ -76,8 +76,34 @@ int source_populated(struct source *source)
 				break;
 			end = gap_end(dirty, first);
 			ret = scan.region->kind->populated(scan.region, first,
-					end - first, mark_populated, &scan);
+					end - first, mark_dirty, &scan);
 		}
+	}
+	return ret;
+}
+
+/**
+ * source_written_look() - what source_written() would mark, as far as one sees
+ * @source: no round runs
+ * @tracker: armed over all regions, and stays as it is
+ *
+ * The guest may run: what its devices write past the page tables at this
+ * moment is not seen.
+ *
+ * Return: 0 or -errno.
+ */
+int source_written_look(struct source *source, struct uffd_tracker *tracker)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < source->map->count && !ret; i++) {
+		struct scan scan = { source, &source->map->regions[i] };
+
+		ret = uffd_written_look(tracker,
+					page_range(scan.region, 0,
+						   scan.region->pages),
+					mark_dirty, &scan);
 	}
 	return ret;
 }

@@ -51,7 +51,7 @@ static const struct field_rule field_table[] = {
 	{ &straddle__prepared__descriptor, "cookie", 0, COOKIE_MAX, false },
 	{ &straddle__prepared__descriptor, "host", 0, 255, false },
 	{ &straddle__prepared__descriptor, "copy", 0, GUEST_DISKS_MAX, false },
-	{ &straddle__keep__descriptor, "bitmap", 0, 2u << 20, false },
+	{ &straddle__page_set__descriptor, "bitmap", 0, 2u << 20, false },
 	{ &straddle__state__descriptor, "data", 0, 2u << 20, false },
 	{ &straddle__finish__descriptor, "persistent", 1, GUEST_DEFINITION_MAX, true },
 	{ &straddle__finish__descriptor, "cookie", 0, COOKIE_MAX, false },

@@ -261,7 +261,7 @@ static bool thread_loads(void *arg, uint32_t thread)
 /* Nothing is decided by it, so it does not wait for the question. */
 static int make_loaded(struct migration *m)
 {
-	int ret = keep_complete(m) ? storage_close(m) :
+	int ret = page_set_complete(m, MSG_KEEP) ? storage_close(m) :
 		  fail_set(&m->fail, -EPROTO,
 			   "the source sent its devices before it said which pages are kept");
 

@@ -45,6 +45,7 @@ enum message_type {
 	MSG_FAILED = 11,
 	MSG_PROGRESS = 12,
 	MSG_PING = 13,		/* no body; either side; answered by nothing */
+	MSG_STALE = 14,
 };
 
 struct message_header {		/* little-endian on the wire */

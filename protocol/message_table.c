@@ -39,14 +39,14 @@ const struct message_rule message_table[] = {
 		.phases = PHASE_BIT(PHASE_PERFORM),
 		.limit = 64,
 		.body = &straddle__barrier__descriptor,
-		.purpose = "every push lane has passed this generation",
+		.purpose = "every push lane has passed this generation, or STALE is dealt with",
 	}, {
 		.type = MSG_KEEP,
 		.name = "KEEP",
 		.senders = FROM_SOURCE,
 		.phases = PHASE_BIT(PHASE_PERFORM),
 		.limit = 2 * MIB,
-		.body = &straddle__keep__descriptor,
+		.body = &straddle__page_set__descriptor,
 		.purpose = "part of the bitmap of pages that the dest may keep",
 	}, {
 		.type = MSG_STATE,
@@ -121,6 +121,14 @@ const struct message_rule message_table[] = {
 		.limit = 0,
 		.body = NULL,
 		.purpose = "the sender is alive",
+	}, {
+		.type = MSG_STALE,
+		.name = "STALE",
+		.senders = FROM_SOURCE,
+		.phases = PHASE_BIT(PHASE_PERFORM),
+		.limit = 2 * MIB,
+		.body = &straddle__page_set__descriptor,
+		.purpose = "part of the bitmap of pages that were written since they were sent",
 	},
 };
 

@@ -173,7 +173,7 @@ int perform_source(struct migration *m)
 	if (!ret)
 		ret = memory_last(m, how);
 	if (!ret)
-		ret = keep_send(m);
+		ret = page_set_send(m, MSG_KEEP);
 	if (!ret)
 		ret = storage_ended(m);
 	if (!ret)
@@ -221,28 +221,53 @@ void perform_undo_source(struct migration *m)
 
 /* ---- dest -------------------------------------------------------------- */
 
-/* All lanes first: a round is over when each has passed its barrier. */
 static int barrier_send(struct migration *m)
 {
 	Straddle__Barrier barrier = STRADDLE__BARRIER__INIT;
+
+	barrier.generation = m->generation;
+	return send_message(m, MSG_BARRIER, &barrier.base);
+}
+
+/* All lanes first: a round is over when each has passed its barrier. */
+static int barrier_look(struct migration *m)
+{
 	uint32_t passed = dest_barrier_passed(m->dest);
 
 	if (passed == m->generation || !lanes_complete(m))
 		return 0;
 	m->generation = passed;
-	barrier.generation = passed;
-	return send_message(m, MSG_BARRIER, &barrier.base);
+	return barrier_send(m);
+}
+
+static int keep_part(struct migration *m, struct region *region,
+		     uint64_t first, uint64_t pages, const uint64_t *keep)
+{
+	return dest_keep(m->dest, region, first, pages, keep);
 }
 
 /*
  * Stale pages go while the source saves its devices: after the last part of
  * the bitmap nothing is left for Finish but what came to be mapped since.
  */
-static int keep_take(struct migration *m, const Straddle__Keep *keep)
+static int keep_take(struct migration *m, const Straddle__PageSet *keep)
 {
-	int ret = keep_receive(m, keep);
+	int ret = page_set_receive(m, MSG_KEEP, keep, keep_part);
 
-	return ret || !keep_complete(m) ? ret : memory_zap_stale(m);
+	return ret || !page_set_complete(m, MSG_KEEP) ? ret :
+	       memory_zap_stale(m);
+}
+
+/* The source waits with the stop until these are gone. */
+static int stale_take(struct migration *m, const Straddle__PageSet *stale)
+{
+	int ret = page_set_receive(m, MSG_STALE, stale, memory_drop);
+
+	if (ret || !page_set_complete(m, MSG_STALE))
+		return ret;
+	m->naming = 0;
+	memset(m->named_to, 0, sizeof(m->named_to));
+	return barrier_send(m);
 }
 
 static int perform_message(struct migration *m, struct event *event)
@@ -250,8 +275,11 @@ static int perform_message(struct migration *m, struct event *event)
 	int ret;
 
 	switch (event->message.type) {
+	case MSG_STALE:
+		ret = stale_take(m, (Straddle__PageSet *)event->message.body);
+		break;
 	case MSG_KEEP:
-		ret = keep_take(m, (Straddle__Keep *)event->message.body);
+		ret = keep_take(m, (Straddle__PageSet *)event->message.body);
 		break;
 	case MSG_STATE:
 		ret = state_receive(m, (Straddle__State *)event->message.body);
@@ -269,10 +297,10 @@ static int perform_event(struct migration *m, struct event *event)
 
 	switch (event->kind) {
 	case EVENT_ENGINE:
-		return barrier_send(m);
+		return barrier_look(m);
 	case EVENT_LANE:
 		ret = lanes_accepted(m);
-		return ret ? ret : barrier_send(m);
+		return ret ? ret : barrier_look(m);
 	case EVENT_MESSAGE:
 		return perform_message(m, event);
 	case EVENT_TIMEOUT:

@@ -91,6 +91,10 @@ void memory_detach(struct migration *m);
 int memory_track(struct migration *m);
 void memory_untrack(struct migration *m);
 int memory_receive(struct migration *m);
+
+/* stale.c: what the guest must not see */
+int memory_drop(struct migration *m, struct region *region, uint64_t first,
+		uint64_t pages, const uint64_t *stale);
 int memory_zap_stale(struct migration *m);
 
 /* lanes.c, accept.c */
@@ -105,10 +109,13 @@ int lane_over_channel(struct channel *channel, enum lane_role role,
 		      unsigned int index, struct region_map *map,
 		      struct lane **lane);
 
-/* keep.c, state.c: what Perform sends last */
-int keep_send(struct migration *m);
-int keep_receive(struct migration *m, const Straddle__Keep *keep);
-bool keep_complete(const struct migration *m);
+/* page_set.c, state.c: what Perform sends last */
+typedef int page_set_fn(struct migration *m, struct region *region,
+			uint64_t first, uint64_t pages, const uint64_t *words);
+int page_set_send(struct migration *m, enum message_type type);
+int page_set_receive(struct migration *m, enum message_type type,
+		     const Straddle__PageSet *set, page_set_fn *take);
+bool page_set_complete(const struct migration *m, enum message_type type);
 int state_send(struct migration *m);
 int state_receive(struct migration *m, const Straddle__State *state);
 bool state_complete(const struct migration *m);

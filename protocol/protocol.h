@@ -234,7 +234,8 @@ struct migration {
 	struct accepter *accepter;
 	uint8_t *device;		/* device state as it arrives */
 	uint64_t device_size, device_got;
-	uint64_t kept_to[REGIONS_MAX];	/* pages named by KEEP so far */
+	enum message_type naming;	/* MSG_KEEP or MSG_STALE; 0: none yet */
+	uint64_t named_to[REGIONS_MAX];	/* pages that it has named so far */
 	char *persistent;		/* definition to store, owned */
 	bool settled;			/* all pages are here, counted */
 	bool keep_paused;		/* guest was paused before Begin */

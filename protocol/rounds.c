@@ -128,6 +128,37 @@ int round_run(struct migration *m)
 	return ret;
 }
 
+/* Will post-copy finish it, as far as can be said while the guest runs? */
+static bool postcopy_is_near(const struct migration *m)
+{
+	const struct migration_options *options = &m->options;
+
+	if (m->switch_asked || options->postcopy_after_precopy)
+		return true;
+	if (rounds_timed_out(m))
+		return options->timeout_action == TIMEOUT_POSTCOPY;
+	return options->postcopy &&
+	       (m->progress.round >= options->rounds_max ||
+		estimate_outlook(&m->round, options->downtime_ns,
+				 m->progress.memory_bytes) == OUTLOOK_HOPELESS);
+}
+
+/*
+ * Most of what the guest will have written by its stop it has written already.
+ * The dest drops its copies of that before the stop, not during it.
+ */
+static int stale_tell(struct migration *m)
+{
+	int ret = source_written_look(m->source, &m->tracker);
+
+	m->round.dirty = source_dirty_bytes(m->source);
+	if (ret || !postcopy_is_near(m))
+		return ret;
+	m->barrier = 0;
+	ret = page_set_send(m, MSG_STALE);
+	return ret ? ret : barrier_wait(m);
+}
+
 static int scan(struct migration *m)
 {
 	m->progress.downtime_scan_ns = 0;	/* the last one counts */
@@ -245,6 +276,8 @@ int rounds_run(struct migration *m, enum finish_by *how)
 		return ret;
 	while (!ret) {
 		ret = round_run(m);
+		if (!ret)
+			ret = stale_tell(m);
 		if (!ret)
 			ret = round_scan(m);
 		if (ret || round_decide(m, how))

@@ -13,7 +13,9 @@
 
 #include "crossing.h"
 #include "harness.h"
+#include "copy/digest.h"
 #include "protocol/accept.h"
+#include "protocol/phase.h"
 #include "scripted.h"
 #include "sys.h"
 #include "tools/lib/migration_json.h"
@@ -31,6 +33,8 @@ FIXTURE(false_source) {
 	char id[MIGRATION_ID_TEXT];
 	char *live;
 	uint64_t pages;
+	bool private;
+	struct lane *lane;		/* instead of the push lane; or NULL */
 };
 
 FIXTURE_VARIANT(false_source) {
@@ -91,6 +95,10 @@ FIXTURE_SETUP(false_source)
 
 FIXTURE_TEARDOWN(false_source)
 {
+	if (self->lane) {
+		lane_destroy(self->lane);
+		self->end.lanes[1] = NULL;
+	}
 	scripted_end(&self->end);
 	credentials_free(self->other);
 	free(self->live);
@@ -115,7 +123,7 @@ static void prepare(FIXTURE_DATA(false_source) *self)
 	region.name = (char *)"ram";
 	region.size = self->pages * 4096;
 	region.page_size = 4096;
-	region.shared = true;
+	region.shared = !self->private;
 	said.guest = said.dest_name = (char *)GHOST;
 	said.uuid = (char *)UUID;
 	said.live = self->live;
@@ -174,23 +182,30 @@ static void discarded(FIXTURE_DATA(false_source) *self)
 	crossing_left(self->dest, GHOST, 0);
 }
 
+/* @word: which of the first 64 pages are in it; of the others none. */
+static void set_send(FIXTURE_DATA(false_source) *self, enum message_type type,
+		     uint64_t first, uint64_t pages, uint64_t word)
+{
+	Straddle__PageSet set = STRADDLE__PAGE_SET__INIT;
+	uint64_t words[64] = { word };	/* 4096 pages */
+	uint8_t packed[1024];
+
+	set.first = first;
+	set.pages = pages;
+	set.bitmap.len = ZSTD_compress(packed, sizeof(packed), words,
+				       sizeof(words), 1);
+	set.bitmap.data = packed;
+	scripted_send(&self->end, type, &set.base);
+}
+
 static void keep_send(FIXTURE_DATA(false_source) *self, uint64_t first,
 		      uint64_t pages)
 {
-	Straddle__Keep keep = STRADDLE__KEEP__INIT;
-	uint64_t words[64] = { 0 };	/* 4096 pages, none kept */
-	uint8_t packed[1024];
-
-	keep.first = first;
-	keep.pages = pages;
-	keep.bitmap.len = ZSTD_compress(packed, sizeof(packed), words,
-					sizeof(words), 1);
-	keep.bitmap.data = packed;
-	scripted_send(&self->end, MSG_KEEP, &keep.base);
+	set_send(self, MSG_KEEP, first, pages, 0);
 }
 
-static void state_send(FIXTURE_DATA(false_source) *self, uint64_t offset,
-		       uint64_t total)
+static void device_send(FIXTURE_DATA(false_source) *self, uint64_t offset,
+			uint64_t total)
 {
 	Straddle__State state = STRADDLE__STATE__INIT;
 	uint8_t bytes[64] = { 0xee };
@@ -281,12 +296,115 @@ TEST_F(false_source, keep_that_comes_twice_ends_it)
 	discarded(self);
 }
 
+TEST_F(false_source, stale_of_too_many_pages_ends_it)
+{
+	perform(self);
+	set_send(self, MSG_STALE, 0, self->pages + 64, 0);
+	discarded(self);
+}
+
+TEST_F(false_source, stale_after_keep_ends_it)
+{
+	perform(self);
+	keep_send(self, 0, self->pages);
+	set_send(self, MSG_STALE, 0, self->pages, 1);
+	discarded(self);
+}
+
+/* Not even where the one leaves off does the other go on. */
+static void sets_may_not_mix(FIXTURE_DATA(false_source) *self,
+			     enum message_type first, enum message_type then)
+{
+	perform(self);
+	set_send(self, first, 0, 64, 0);
+	set_send(self, then, 64, self->pages - 64, 0);
+	discarded(self);
+}
+
+TEST_F(false_source, keep_within_stale_ends_it)
+{
+	sets_may_not_mix(self, MSG_STALE, MSG_KEEP);
+}
+
+TEST_F(false_source, stale_within_keep_ends_it)
+{
+	sets_may_not_mix(self, MSG_KEEP, MSG_STALE);
+}
+
+static void make_private(FIXTURE_DATA(false_source) *self)
+{
+	struct json_object *object = json_tokener_parse(self->live);
+
+	json_object_object_add(object, "private", json_object_new_boolean(true));
+	free(self->live);
+	self->live = strdup(json_object_to_json_string(object));
+	json_object_put(object);
+	self->private = true;
+}
+
+/* A round of one run: four pages from the first on. */
+static void round_send(FIXTURE_DATA(false_source) *self)
+{
+	static uint8_t bytes[4 * 4096];
+	struct region_map map = { 0 };
+	struct region region = { .page_shift = 12, .pages = self->pages };
+	struct frame run = { .type = FRAME_DATA, .generation = 1, .count = 4 };
+	struct frame barrier = { .type = FRAME_BARRIER, .generation = 1 };
+	struct lane *lane;
+
+	memset(bytes, 0x5a, sizeof(bytes));
+	ASSERT_EQ(0, region_add(&map, &region));
+	run.region = &map.regions[0];
+	run.digest = digest_run(run.region, 0, run.count, bytes);
+	ASSERT_EQ(0, lane_over_channel(self->end.lanes[1], LANE_PUSH, 0, &map,
+				       &lane));
+	ASSERT_EQ(0, lane_send(lane, &run, bytes));
+	ASSERT_EQ(0, lane_send(lane, &barrier, NULL));
+	EXPECT_TRUE(scripted_await(&self->end, MSG_BARRIER));
+	self->lane = lane;	/* its end would end the migration */
+}
+
+static bool is_mapped(const struct guest_view *view, uint64_t page)
+{
+	uint64_t entry = 0, at = view->address / 4096 + page;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)view->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	EXPECT_EQ((ssize_t)sizeof(entry),
+		  pread(fd, &entry, sizeof(entry), (off_t)(at * sizeof(entry))));
+	close(fd);
+	return entry >> 63;
+}
+
+TEST_F(false_source, stale_pages_go_before_the_stop)
+{
+	struct guest_view view;
+
+	make_private(self);
+	perform(self);
+	round_send(self);
+	ASSERT_EQ(0, guest_view_get(self->dest, GHOST, &view, &self->fail)) {
+		TH_LOG("%s", self->fail.text);
+	}
+	EXPECT_TRUE(is_mapped(&view, 1));
+	EXPECT_TRUE(is_mapped(&view, 2));
+	set_send(self, MSG_STALE, 0, self->pages, 1 << 1);
+	EXPECT_TRUE(scripted_await(&self->end, MSG_BARRIER));
+	EXPECT_FALSE(is_mapped(&view, 1));
+	EXPECT_TRUE(is_mapped(&view, 2));
+	guest_view_fini(&view);
+	scripted_hang_up(&self->end);
+	discarded(self);
+}
+
 TEST_F(false_source, state_in_pieces_that_do_not_fit_ends_it)
 {
 	perform(self);
 	keep_send(self, 0, self->pages);
-	state_send(self, 0, 256);
-	state_send(self, 128, 256);
+	device_send(self, 0, 256);
+	device_send(self, 128, 256);
 	discarded(self);
 }
 
@@ -301,7 +419,7 @@ TEST_F(false_source, finish_before_state_ends_it)
 TEST_F(false_source, finish_without_keep_is_answered_never_ran)
 {
 	perform(self);
-	state_send(self, 0, 64);
+	device_send(self, 0, 64);
 	finish_send(self, 1);
 	EXPECT_TRUE(scripted_await(&self->end, MSG_ANSWER));
 	discarded(self);
@@ -311,7 +429,7 @@ TEST_F(false_source, device_state_that_means_nothing_is_answered_never_ran)
 {
 	perform(self);
 	keep_send(self, 0, self->pages);
-	state_send(self, 0, 64);
+	device_send(self, 0, 64);
 	finish_send(self, 1);
 	EXPECT_TRUE(scripted_await(&self->end, MSG_ANSWER));
 	discarded(self);

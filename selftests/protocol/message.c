@@ -48,7 +48,7 @@ static size_t body_make(enum message_type type, uint8_t *bytes)
 	Straddle__Prepare prepare = STRADDLE__PREPARE__INIT;
 	Straddle__Prepared prepared = STRADDLE__PREPARED__INIT;
 	Straddle__Barrier barrier = STRADDLE__BARRIER__INIT;
-	Straddle__Keep keep = STRADDLE__KEEP__INIT;
+	Straddle__PageSet keep = STRADDLE__PAGE_SET__INIT;
 	Straddle__State state = STRADDLE__STATE__INIT;
 	Straddle__Finish finish = STRADDLE__FINISH__INIT;
 	Straddle__Answer answer = STRADDLE__ANSWER__INIT;
@@ -87,6 +87,7 @@ static size_t body_make(enum message_type type, uint8_t *bytes)
 	case MSG_PREPARE:	body = &prepare.base; break;
 	case MSG_PREPARED:	body = &prepared.base; break;
 	case MSG_BARRIER:	body = &barrier.base; break;
+	case MSG_STALE:
 	case MSG_KEEP:		body = &keep.base; break;
 	case MSG_STATE:		body = &state.base; break;
 	case MSG_FINISH:	body = &finish.base; break;
