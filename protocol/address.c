@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 
 #include "cleanup.h"
@@ -94,7 +95,8 @@ static int address_resolve(const struct address *address, int flags,
 			"its IP address", address->host, gai_strerror(ret));
 }
 
-static int socket_connect(const struct addrinfo *info, int timeout_ms)
+static int socket_connect(const struct addrinfo *info, const char *congestion,
+			  int timeout_ms)
 {
 	__cleanup_fd int fd = sys_ret(socket(info->ai_family,
 				SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -103,6 +105,10 @@ static int socket_connect(const struct addrinfo *info, int timeout_ms)
 
 	if (fd < 0)
 		return fd;
+	if (congestion)		/* the host's own where it has no such module */
+		(void)sys_ret(setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION,
+					 congestion,
+					 (socklen_t)strlen(congestion)));
 	ret = sys_ret(connect(fd, info->ai_addr, info->ai_addrlen));
 	if (!ret)
 		return take_fd(&fd);
@@ -144,6 +150,7 @@ static int connect_explain(const struct address *address, int err,
 /**
  * address_connect() - connect to an address, trying all it resolves to
  * @address: where to
+ * @congestion: name of TCP's congestion control, or NULL: the host's
  * @timeout_ms: limit over all attempts together (-1: none)
  * @fail: says why, and what to look at
  *
@@ -152,8 +159,8 @@ static int connect_explain(const struct address *address, int err,
  *
  * Return: a non-blocking socket, or -errno of the last attempt.
  */
-int address_connect(const struct address *address, int timeout_ms,
-		    struct fail *fail)
+int address_connect(const struct address *address, const char *congestion,
+		    int timeout_ms, struct fail *fail)
 {
 	uint64_t deadline = deadline_after(timeout_ms);
 	struct addrinfo *list, *info;
@@ -163,7 +170,8 @@ int address_connect(const struct address *address, int timeout_ms,
 	if (ret)
 		return ret;
 	for (info = list; info; info = info->ai_next) {
-		ret = socket_connect(info, deadline_left_ms(deadline));
+		ret = socket_connect(info, congestion,
+				     deadline_left_ms(deadline));
 		if (ret >= 0)
 			break;
 	}

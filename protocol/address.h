@@ -17,8 +17,8 @@ struct address {
 int address_parse(const char *text, struct address *address,
 		  struct fail *fail);
 /* A connected, non-blocking socket; bounded by @timeout_ms in all. */
-int address_connect(const struct address *address, int timeout_ms,
-		    struct fail *fail);
+int address_connect(const struct address *address, const char *congestion,
+		    int timeout_ms, struct fail *fail);
 /* A listening, non-blocking socket; port 0: the kernel chooses one. */
 int address_listen(const struct address *address, struct fail *fail);
 /* Is it numeric and of this host alone (127/8, ::1) or "localhost"? */

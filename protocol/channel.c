@@ -159,7 +159,8 @@ int channel_connect(const char *host, const struct preamble *preamble,
 	ret = address_parse(host, &address, fail);
 	if (ret)
 		return ret;
-	fd = address_connect(&address, timeout_ms, fail);
+	fd = address_connect(&address, channel_congestion(preamble->role),
+			     timeout_ms, fail);
 	if (fd < 0)
 		return fd;
 	return channel_connect_fd(fd, address.host, preamble, credentials,

@@ -151,6 +151,7 @@ int channel_receive(struct channel *channel, void *buf, size_t size,
  * Set the socket up for what the role carries: queueing, priority, time-outs
  * of TCP. Sockets that are not TCP are left as they are.
  */
+const char *channel_congestion(enum channel_role role);
 int channel_tune(struct channel *channel, enum channel_role role);
 
 #endif

@@ -105,6 +105,22 @@ static int tune_priority(int fd, int family, const struct lane_tuning *tuning)
 }
 
 /**
+ * channel_congestion() - how a lane's sender is to find the rate of the path
+ * @role: what it carries
+ *
+ * bbr, many a host's default, spreads what is sent over the time that it
+ * believes the path takes: milliseconds for a device state, on a link that
+ * carries that in one. It suits bulk, and not what is waited for. A socket
+ * that began with bbr goes on pacing, so that this is for a new one.
+ *
+ * Return: a name for TCP_CONGESTION, or NULL: the host's choice.
+ */
+const char *channel_congestion(enum channel_role role)
+{
+	return tunings[role].bulk ? NULL : "cubic";
+}
+
+/**
  * channel_tune() - set a channel's socket up for what it carries
  * @channel: which; sockets that are not TCP are left as they are
  * @role: what it carries

@@ -283,7 +283,7 @@ static int connect_here(void *arg)
 
 	snprintf(address.host, sizeof(address.host), "%s", host);
 	snprintf(address.port, sizeof(address.port), STRADDLE_PORT);
-	return address_connect(&address, WAIT_MS, &fail);
+	return address_connect(&address, NULL, WAIT_MS, &fail);
 }
 
 /**
