@@ -83,32 +83,6 @@ int source_populated(struct source *source)
 }
 
 /**
- * source_written_look() - what source_written() would mark, as far as one sees
- * @source: no round runs
- * @tracker: armed over all regions, and stays as it is
- *
- * The guest may run: what its devices write past the page tables at this
- * moment is not seen.
- *
- * Return: 0 or -errno.
- */
-int source_written_look(struct source *source, struct uffd_tracker *tracker)
-{
-	unsigned int i;
-	int ret = 0;
-
-	for (i = 0; i < source->map->count && !ret; i++) {
-		struct scan scan = { source, &source->map->regions[i] };
-
-		ret = uffd_written_look(tracker,
-					page_range(scan.region, 0,
-						   scan.region->pages),
-					mark_dirty, &scan);
-	}
-	return ret;
-}
-
-/**
  * source_written() - mark what the guest has written since the last call
  * @source: no round runs
  * @tracker: armed over all regions; it is armed again in the same step

@@ -7,7 +7,6 @@
  *                            background, fault lanes answer wants
  *   source_populated()       what is to be sent at all
  *   source_written()         what the guest has dirtied since
- *   source_written_look()    the same, to be told ahead: it stays dirty
  *   source_round_start()     one pre-copy round ... source_round_done()
  *   source_hold()            the guest stands still; what is dirty is missing
  *   source_push_start()      post-copy ... source_proven()
@@ -93,7 +92,6 @@ void source_fail(struct source *source, int error);
 
 int source_populated(struct source *source);
 int source_written(struct source *source, struct uffd_tracker *tracker);
-int source_written_look(struct source *source, struct uffd_tracker *tracker);
 uint64_t source_dirty_bytes(const struct source *source);
 uint64_t source_unsent_pages(const struct source *source);
 

@@ -149,14 +149,16 @@ static bool postcopy_is_near(const struct migration *m)
  */
 static int stale_tell(struct migration *m)
 {
-	int ret = source_written_look(m->source, &m->tracker);
+	int ret = 0;
 
 	m->round.dirty = source_dirty_bytes(m->source);
-	if (ret || !postcopy_is_near(m))
-		return ret;
-	m->barrier = 0;
-	ret = page_set_send(m, MSG_STALE);
-	return ret ? ret : barrier_wait(m);
+	if (postcopy_is_near(m)) {
+		m->barrier = 0;
+		ret = page_set_send(m, MSG_STALE);
+		if (!ret)
+			ret = barrier_wait(m);
+	}
+	return ret;
 }
 
 static int scan(struct migration *m)
@@ -165,11 +167,20 @@ static int scan(struct migration *m)
 	return source_written(m->source, &m->tracker);
 }
 
-/* A guest that had to stand still does so until it is decided how to go on. */
+/*
+ * Once while it runs, and once while it stands still: that finds what was
+ * written in between, and what devices wrote behind the page tables. Between
+ * the two nothing is sent that could be clean too early. A guest that had to
+ * stand still does so until it is decided how to go on.
+ */
 static int round_scan(struct migration *m)
 {
-	int ret = drain_begin(m);
+	int ret = source_written(m->source, &m->tracker);
 
+	if (!ret)
+		ret = stale_tell(m);
+	if (!ret)
+		ret = drain_begin(m);
 	if (!ret)
 		ret = part_time(m, &m->progress.downtime_scan_ns, scan);
 	if (ret < 0)
@@ -276,8 +287,6 @@ int rounds_run(struct migration *m, enum finish_by *how)
 		return ret;
 	while (!ret) {
 		ret = round_run(m);
-		if (!ret)
-			ret = stale_tell(m);
 		if (!ret)
 			ret = round_scan(m);
 		if (ret || round_decide(m, how))

@@ -148,23 +148,6 @@ int uffd_untrack(struct uffd_tracker *tracker, struct range range)
 	return uffd_unregister(tracker->uffd, range);
 }
 
-static int written_scan(struct uffd_tracker *tracker, struct range range,
-			uint64_t flags, uffd_run_fn *run, void *arg)
-{
-	struct scan scan = {
-		.pagemap = tracker->pagemap,
-		.arg = {
-			.flags = flags | PM_SCAN_CHECK_WPASYNC,
-			.category_mask = PAGE_IS_WRITTEN,
-			.return_mask = PAGE_IS_WRITTEN,
-		},
-		.run = run,
-		.run_arg = arg,
-	};
-
-	return scan_range(&scan, range);
-}
-
 /**
  * uffd_written() - what was written since the last call
  * @tracker: an open tracker
@@ -182,22 +165,18 @@ static int written_scan(struct uffd_tracker *tracker, struct range range,
 int uffd_written(struct uffd_tracker *tracker, struct range range,
 		 uffd_run_fn *run, void *arg)
 {
-	return written_scan(tracker, range, PM_SCAN_WP_MATCHING, run, arg);
-}
+	struct scan scan = {
+		.pagemap = tracker->pagemap,
+		.arg = {
+			.flags = PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC,
+			.category_mask = PAGE_IS_WRITTEN,
+			.return_mask = PAGE_IS_WRITTEN,
+		},
+		.run = run,
+		.run_arg = arg,
+	};
 
-/**
- * uffd_written_look() - what uffd_written() would find, which stays as it is
- * @tracker: an open tracker
- * @range: whole pages, tracked
- * @run: called for each written run, ascending; non-zero stops
- * @arg: handed to @run
- *
- * Return: as uffd_written().
- */
-int uffd_written_look(struct uffd_tracker *tracker, struct range range,
-		      uffd_run_fn *run, void *arg)
-{
-	return written_scan(tracker, range, 0, run, arg);
+	return scan_range(&scan, range);
 }
 
 /**

@@ -124,10 +124,6 @@ int uffd_untrack(struct uffd_tracker *tracker, struct range range);
 int uffd_written(struct uffd_tracker *tracker, struct range range,
 		 uffd_run_fn *run, void *arg);
 
-/* The same runs, still counted as written. */
-int uffd_written_look(struct uffd_tracker *tracker, struct range range,
-		      uffd_run_fn *run, void *arg);
-
 /* Runs of pages that are there (mapped or swapped), in a process. */
 int uffd_populated(int pagemap, struct range range, uffd_run_fn *run,
 		   void *arg);

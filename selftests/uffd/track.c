@@ -119,19 +119,6 @@ TEST_F(track, page_written_is_reported_once)
 	EXPECT_TRUE(seen.page[3]);
 }
 
-TEST_F(track, look_leaves_what_it_finds)
-{
-	struct seen seen = { .base = self->all.start };
-
-	ASSERT_EQ(0, uffd_track(&self->tracker, self->all));
-	self->memory.guest[5 * 4096] = 1;
-	ASSERT_EQ(0, uffd_written_look(&self->tracker, self->all, see, &seen));
-	EXPECT_TRUE(seen.page[5]);
-	EXPECT_FALSE(seen.page[1024]);
-	seen = scan(self);
-	EXPECT_TRUE(seen.page[5]);
-}
-
 TEST_F(track, page_never_touched_before_is_reported)
 {
 	struct seen seen;
