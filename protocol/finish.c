@@ -217,16 +217,7 @@ static int finish_take(struct migration *m, const Straddle__Finish *finish)
 
 static int load(struct migration *m)
 {
-	int fd = sys_ret(memfd_create("straddle-state", MFD_CLOEXEC));
-	int ret;
-
-	if (fd < 0)
-		return fd;
-	ret = sys_write_all(fd, m->device, m->device_got);
-	if (!ret)
-		ret = m->driver->load(m->guest, fd, &m->fail);
-	close(fd);
-	return ret;
+	return state_hand(m, m->driver->load);
 }
 
 static int define(struct migration *m)

@@ -217,11 +217,15 @@ struct guest_driver {
 	/* Do two live definitions say the same? NULL: if they are equal. */
 	bool (*same)(const char *then, const char *now);
 	/*
-	 * Whatever makes save() quicker, while the guest still runs; close()
-	 * undoes it. NULL: nothing does.
+	 * While the guest still runs: what can go ahead of its state, into a
+	 * new memfd, and whatever else makes save() quicker; close() undoes
+	 * that. NULL: nothing goes ahead.
 	 */
-	int (*save_begin)(struct guest *guest, struct fail *fail);
-	/* Device state of a paused guest into a new memfd. */
+	int (*save_ahead)(struct guest *guest, int *state_fd,
+			  struct fail *fail);
+	int (*load_ahead)(struct guest *guest, int state_fd,
+			  struct fail *fail);
+	/* Device state of a paused guest, or the rest, into a new memfd. */
 	int (*save)(struct guest *guest, int *state_fd, struct fail *fail);
 	int (*load)(struct guest *guest, int state_fd, struct fail *fail);
 	/*

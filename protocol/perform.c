@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cleanup.h"
 #include "protocol/phase.h"
 #include "protocol/storage.h"
 #include "sys.h"
@@ -128,10 +129,15 @@ static int track(struct migration *m)
 	return 0;
 }
 
-static int save_begin(struct migration *m)
+static int send_ahead(struct migration *m)
 {
-	return m->driver->save_begin ?
-	       m->driver->save_begin(m->guest, &m->fail) : 0;
+	__cleanup_fd int fd = -1;
+	int ret;
+
+	if (!m->driver->save_ahead)
+		return 0;
+	ret = m->driver->save_ahead(m->guest, &fd, &m->fail);
+	return ret ? ret : state_send(m, fd, true);
 }
 
 static int precopy(struct migration *m, enum finish_by *how)
@@ -145,7 +151,7 @@ static int precopy(struct migration *m, enum finish_by *how)
 	if (!ret)
 		ret = fence_make(m);
 	if (!ret)
-		ret = save_begin(m);
+		ret = send_ahead(m);
 	if (!ret && m->options.rounds_max)
 		ret = track(m);
 	if (!ret)
@@ -179,7 +185,7 @@ int perform_source(struct migration *m)
 	if (!ret)
 		ret = part_time(m, &m->progress.downtime_save_ns, save);
 	if (!ret)
-		ret = state_send(m);
+		ret = state_send(m, m->state_fd, false);
 	return ret;
 }
 
@@ -270,6 +276,21 @@ static int stale_take(struct migration *m, const Straddle__PageSet *stale)
 	return barrier_send(m);
 }
 
+static int state_take(struct migration *m, const Straddle__State *state)
+{
+	int ret = state_receive(m, state);
+
+	if (ret || !m->ahead || !state_complete(m))
+		return ret;
+	m->ahead_came = true;
+	m->ahead = false;
+	if (!m->driver->load_ahead)
+		return fail_set(&m->fail, -EPROTO,
+				"the source sent something ahead of the device state: guests of '%s' take nothing",
+				m->driver->name);
+	return state_hand(m, m->driver->load_ahead);
+}
+
 static int perform_message(struct migration *m, struct event *event)
 {
 	int ret;
@@ -282,7 +303,7 @@ static int perform_message(struct migration *m, struct event *event)
 		ret = keep_take(m, (Straddle__PageSet *)event->message.body);
 		break;
 	case MSG_STATE:
-		ret = state_receive(m, (Straddle__State *)event->message.body);
+		ret = state_take(m, (Straddle__State *)event->message.body);
 		break;
 	default:
 		return event_refuse(m, event);

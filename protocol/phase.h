@@ -116,9 +116,11 @@ int page_set_send(struct migration *m, enum message_type type);
 int page_set_receive(struct migration *m, enum message_type type,
 		     const Straddle__PageSet *set, page_set_fn *take);
 bool page_set_complete(const struct migration *m, enum message_type type);
-int state_send(struct migration *m);
+int state_send(struct migration *m, int fd, bool ahead);
 int state_receive(struct migration *m, const Straddle__State *state);
 bool state_complete(const struct migration *m);
+typedef int state_fn(struct guest *guest, int state_fd, struct fail *fail);
+int state_hand(struct migration *m, state_fn *load);
 
 /* rounds.c: pre-copy, and the decision how to finish */
 enum finish_by { FINISH_BY_COPY, FINISH_BY_POSTCOPY };

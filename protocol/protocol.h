@@ -234,6 +234,8 @@ struct migration {
 	struct accepter *accepter;
 	uint8_t *device;		/* device state as it arrives */
 	uint64_t device_size, device_got;
+	bool ahead;			/* it is what goes ahead of that */
+	bool ahead_came;		/* all of that, and was loaded */
 	enum message_type naming;	/* MSG_KEEP or MSG_STALE; 0: none yet */
 	uint64_t named_to[REGIONS_MAX];	/* pages that it has named so far */
 	char *persistent;		/* definition to store, owned */

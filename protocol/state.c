@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* state.c - device state, in pieces. */
+/*
+ * state.c - device state, in pieces.
+ *
+ * What does not change while the guest runs, ROMs of devices say, goes ahead of
+ * it and is loaded while it runs.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cleanup.h"
 #include "protocol/phase.h"
 #include "sys.h"
 
 #define STATE_PIECE	(256u << 10)
 
-static int state_size(struct migration *m, uint64_t *size)
+static int state_size(struct migration *m, int fd, uint64_t *size)
 {
 	struct stat status;
-	int ret = sys_ret(fstat(m->state_fd, &status));
+	int ret = sys_ret(fstat(fd, &status));
 
 	if (ret < 0)
 		return ret;
@@ -27,16 +33,18 @@ static int state_size(struct migration *m, uint64_t *size)
 }
 
 /**
- * state_send() - source: send the device state
- * @m: with @state_fd
+ * state_send() - source: send device state
+ * @m: performing
+ * @fd: file with it
+ * @ahead: it is what goes ahead
  *
  * Return: 0 or -errno with @m->fail.
  */
-int state_send(struct migration *m)
+int state_send(struct migration *m, int fd, bool ahead)
 {
 	Straddle__State piece = STRADDLE__STATE__INIT;
 	uint8_t *buffer;
-	int ret = state_size(m, &piece.total);
+	int ret = state_size(m, fd, &piece.total);
 
 	if (ret < 0)
 		return ret;
@@ -44,9 +52,9 @@ int state_send(struct migration *m)
 	if (!buffer)
 		return -ENOMEM;
 	piece.data.data = buffer;
+	piece.has_ahead = piece.ahead = ahead;
 	while (!ret && piece.offset < piece.total) {
-		ssize_t got = sys_retry(pread(m->state_fd, buffer,
-					      STATE_PIECE,
+		ssize_t got = sys_retry(pread(fd, buffer, STATE_PIECE,
 					      (off_t)piece.offset));
 
 		if (got <= 0) {
@@ -76,8 +84,12 @@ static int state_refuse(struct migration *m)
  */
 int state_receive(struct migration *m, const Straddle__State *state)
 {
+	bool ahead = state->has_ahead && state->ahead;
 	uint8_t *grown;
 
+	if ((ahead && m->ahead_came) || (m->device_got && ahead != m->ahead))
+		return state_refuse(m);
+	m->ahead = ahead;
 	if (!state->total || state->total > GUEST_STATE_MAX ||
 	    (m->device_size && state->total != m->device_size) ||
 	    state->offset != m->device_got || !state->data.len ||
@@ -97,9 +109,30 @@ int state_receive(struct migration *m, const Straddle__State *state)
  * state_complete() - whether all of the device state is there
  * @m: dest
  *
- * Return: true when it is.
+ * Return: true when it is, or all of what goes ahead of it: see @m->ahead.
  */
 bool state_complete(const struct migration *m)
 {
 	return m->device_size && m->device_got == m->device_size;
+}
+
+/**
+ * state_hand() - dest: give what came to the guest
+ * @m: complete; room for what comes next
+ * @load: of the guest's driver
+ *
+ * Return: 0 or -errno with @m->fail.
+ */
+int state_hand(struct migration *m, state_fn *load)
+{
+	__cleanup_fd int fd = sys_ret(memfd_create("straddle-state",
+						   MFD_CLOEXEC));
+	int ret = fd < 0 ? fd : sys_write_all(fd, m->device, m->device_got);
+
+	if (!ret)
+		ret = load(m->guest, fd, &m->fail);
+	free(m->device);
+	m->device = NULL;
+	m->device_size = m->device_got = 0;
+	return ret;
 }

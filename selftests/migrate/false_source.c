@@ -204,8 +204,8 @@ static void keep_send(FIXTURE_DATA(false_source) *self, uint64_t first,
 	set_send(self, MSG_KEEP, first, pages, 0);
 }
 
-static void device_send(FIXTURE_DATA(false_source) *self, uint64_t offset,
-			uint64_t total)
+static void piece_send(FIXTURE_DATA(false_source) *self, uint64_t offset,
+		       uint64_t total, bool ahead)
 {
 	Straddle__State state = STRADDLE__STATE__INIT;
 	uint8_t bytes[64] = { 0xee };
@@ -214,7 +214,14 @@ static void device_send(FIXTURE_DATA(false_source) *self, uint64_t offset,
 	state.total = total;
 	state.data.data = bytes;
 	state.data.len = sizeof(bytes);
+	state.has_ahead = state.ahead = ahead;
 	scripted_send(&self->end, MSG_STATE, &state.base);
+}
+
+static void device_send(FIXTURE_DATA(false_source) *self, uint64_t offset,
+			uint64_t total)
+{
+	piece_send(self, offset, total, false);
 }
 
 static void finish_send(FIXTURE_DATA(false_source) *self, uint32_t generation)
@@ -405,6 +412,22 @@ TEST_F(false_source, state_in_pieces_that_do_not_fit_ends_it)
 	keep_send(self, 0, self->pages);
 	device_send(self, 0, 256);
 	device_send(self, 128, 256);
+	discarded(self);
+}
+
+TEST_F(false_source, state_ahead_that_nobody_takes_ends_it)
+{
+	perform(self);
+	piece_send(self, 0, 64, true);
+	discarded(self);
+}
+
+TEST_F(false_source, state_ahead_of_nothing_ends_it)
+{
+	perform(self);
+	keep_send(self, 0, self->pages);
+	device_send(self, 0, 256);
+	piece_send(self, 64, 256, true);
 	discarded(self);
 }
 

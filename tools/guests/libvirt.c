@@ -303,10 +303,15 @@ static int libvirt_map(struct guest *guest,
 	return qemu_map(&guest->qemu, description, fail);
 }
 
-static int libvirt_save_begin(struct guest *guest, struct fail *fail)
+/* The file for its devices, too: libvirtd takes a millisecond for that. */
+static int libvirt_save_ahead(struct guest *guest, int *state_fd,
+			      struct fail *fail)
 {
+	int ret;
+
 	libvirt_reach(guest);
-	return qemu_save_begin(&guest->qemu, fail);
+	ret = qemu_save_begin(&guest->qemu, fail);
+	return ret ? ret : qemu_save_ahead(&guest->qemu, state_fd, fail);
 }
 
 static int libvirt_save(struct guest *guest, int *state_fd, struct fail *fail)
@@ -369,7 +374,8 @@ const struct guest_driver libvirt_driver = {
 	.pause = libvirt_pause,
 	.resume = libvirt_resume,
 	.same = libvirt_same,
-	.save_begin = libvirt_save_begin,
+	.save_ahead = libvirt_save_ahead,
+	.load_ahead = libvirt_load_ahead,
 	.save = libvirt_save,
 	.load = libvirt_load,
 	.loads = libvirt_loads,

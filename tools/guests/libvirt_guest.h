@@ -86,6 +86,7 @@ int libvirt_define_end(const struct guest_host *host, const char *name,
 int libvirt_create_incoming(const struct guest_host *host,
 			    const struct guest_incoming *incoming,
 			    struct guest **guest, struct fail *fail);
+int libvirt_load_ahead(struct guest *guest, int state_fd, struct fail *fail);
 int libvirt_load(struct guest *guest, int state_fd, struct fail *fail);
 void libvirt_incoming_end(struct libvirt_incoming *incoming);
 

@@ -31,6 +31,7 @@
 #define END_MS		20000	/* libvirt to give up an incoming guest */
 #define FORWARD_MS	20000	/* a bridge that runs STP, to forward */
 #define PIPE_SIZE	4096	/* one page: writable means read up */
+#define STATE_PIPE	(1u << 20)	/* for the rest; allowed to anybody */
 #define IMAGE_VERSION	2
 
 struct image_head {
@@ -283,15 +284,15 @@ int libvirt_create_incoming(const struct guest_host *host,
 	return 0;
 }
 
-static int state_hand_over(struct libvirt_incoming *incoming, int state_fd,
+static int state_hand_over(struct guest *guest, int state_fd,
 			   struct fail *fail)
 {
 	struct qemu_rest rest;
-	int ret = qemu_rest_open(state_fd, &rest, fail);
+	int ret = qemu_rest_open(state_fd, !guest->qemu.came_ahead, &rest, fail);
 
 	if (ret)
 		return ret;
-	ret = fifo_write(incoming, rest.bytes, rest.size, LOAD_MS, fail);
+	ret = fifo_write(guest->incoming, rest.bytes, rest.size, LOAD_MS, fail);
 	qemu_rest_close(&rest);
 	return ret;
 }
@@ -310,9 +311,25 @@ static int memory_look(void *arg, uint64_t physical, void *bytes, size_t size,
 }
 
 /**
+ * libvirt_load_ahead() - hand over what came before the guest stopped
+ * @guest: that comes in
+ * @state_fd: the stream's first part, of the source's qemu_save_ahead()
+ * @fail: says what failed, in libvirt's words
+ *
+ * Return: 0 or -errno.
+ */
+int libvirt_load_ahead(struct guest *guest, int state_fd, struct fail *fail)
+{
+	int ret = state_hand_over(guest, state_fd, fail);
+
+	guest->qemu.came_ahead = !ret;
+	return ret;
+}
+
+/**
  * libvirt_load() - hand over the device state; the guest stays paused
  * @guest: that comes in
- * @state_fd: the stream of the source's qemu_save()
+ * @state_fd: the stream, or its rest, of the source's qemu_save()
  * @fail: says what failed, in libvirt's words
  *
  * Return: 0 or -errno.
@@ -320,8 +337,11 @@ static int memory_look(void *arg, uint64_t physical, void *bytes, size_t size,
 int libvirt_load(struct guest *guest, int state_fd, struct fail *fail)
 {
 	struct libvirt_incoming *incoming = guest->incoming;
-	int ret = state_hand_over(incoming, state_fd, fail);
+	int ret;
 
+	/* Read while it is written, not a page at a time. */
+	(void)sys_ret(fcntl(incoming->fifo, F_SETPIPE_SZ, STATE_PIPE));
+	ret = state_hand_over(guest, state_fd, fail);
 	if (ret)
 		return ret;
 	close(incoming->fifo);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "sys.h"
+#include "tools/guests/qemu_stream.h"
 #include "uffd/sys.h"
 
 #define KILL_MS		30000
@@ -41,6 +42,7 @@ void qemu_fini(struct qemu *qemu)
 	free(qemu->blocks);
 	free(qemu->expected);
 	free(qemu->placed);
+	qemu_ahead_free(qemu->ahead);
 }
 
 /**

@@ -10,6 +10,8 @@
 #include "tools/guests/qemu_blocks.h"
 #include "tools/guests/qemu_monitor.h"
 
+struct qemu_ahead;
+
 struct qemu {
 	struct qemu_monitor monitor;
 	char name[GUEST_NAME_MAX];	/* the guest's */
@@ -25,6 +27,8 @@ struct qemu {
 	/* The file for its devices, and QEMU's number for that; -1: none. */
 	int devices;			/* owned */
 	int64_t devices_set;
+	struct qemu_ahead *ahead;	/* owned; NULL: nothing went ahead */
+	bool came_ahead;		/* here: it was loaded */
 };
 
 void qemu_init(struct qemu *qemu, const struct qemu_monitor_ops *ops);
@@ -52,6 +56,7 @@ void qemu_check_userfaultfd(const struct qemu *qemu, struct obstacles *all);
 int qemu_version(const char *program, char *text, size_t size);
 
 /* qemu_save.c */
+int qemu_save_ahead(struct qemu *qemu, int *state_fd, struct fail *fail);
 int qemu_save_begin(struct qemu *qemu, struct fail *fail);
 void qemu_save_end(struct qemu *qemu);
 int qemu_save(struct qemu *qemu, int *state_fd, struct fail *fail);

@@ -13,24 +13,27 @@
 
 /**
  * qemu_rest_open() - what QEMU has not read yet
- * @state_fd: a file with the stream
+ * @state_fd: a file with a part of the stream
+ * @first: it is the first part, which begins with the head
  * @rest: receives it; qemu_rest_close() lets go of it
  * @fail: says that it is no stream
  *
  * Return: 0, -EPROTO or -errno.
  */
-int qemu_rest_open(int state_fd, struct qemu_rest *rest, struct fail *fail)
+int qemu_rest_open(int state_fd, bool first, struct qemu_rest *rest,
+		   struct fail *fail)
 {
+	size_t head = first ? QEMU_STREAM_HEAD : 0;
 	struct stat status;
 	void *map = NULL;
 	int ret = sys_ret(fstat(state_fd, &status));
 
-	if (!ret && status.st_size <= QEMU_STREAM_HEAD)
+	if (!ret && (size_t)status.st_size <= head)
 		ret = -EPROTO;
 	if (!ret)
 		ret = sys_mmap(&map, (size_t)status.st_size, PROT_READ,
 			       MAP_SHARED, state_fd, 0);
-	if (!ret && memcmp(map, qemu_stream_head, QEMU_STREAM_HEAD)) {
+	if (!ret && memcmp(map, qemu_stream_head, head)) {
 		munmap(map, (size_t)status.st_size);
 		ret = -EPROTO;
 	}
@@ -39,8 +42,8 @@ int qemu_rest_open(int state_fd, struct qemu_rest *rest, struct fail *fail)
 	*rest = (struct qemu_rest){
 		.map = map,
 		.map_size = (size_t)status.st_size,
-		.bytes = (const char *)map + QEMU_STREAM_HEAD,
-		.size = (size_t)status.st_size - QEMU_STREAM_HEAD,
+		.bytes = (const char *)map + head,
+		.size = (size_t)status.st_size - head,
 	};
 	return 0;
 }

@@ -112,18 +112,6 @@ static int devices_write(struct qemu *qemu, struct fail *fail)
 			 -1, NULL, fail);
 }
 
-static int stream_of(const struct qemu_stream *stream, int *state_fd,
-		     struct fail *fail)
-{
-	__cleanup_fd int fd = sys_ret(memfd_create("straddle-state",
-						   MFD_CLOEXEC));
-	int ret = fd < 0 ? fd : qemu_stream_write(stream, fd, fail);
-
-	if (!ret)
-		*state_fd = take_fd(&fd);
-	return ret;
-}
-
 /* How much of them is in use may have changed; where they are has not. */
 static int blocks_refresh(struct qemu_monitor *monitor,
 			  struct qemu_blocks *blocks, struct fail *fail)
@@ -157,6 +145,7 @@ static int stream_make(struct qemu *qemu, int devices, int *state_fd,
 		.machine = qemu->machine,
 		.pid = qemu->pid,
 		.blocks = qemu->blocks,
+		.ahead = qemu->ahead,
 	};
 	void *map = NULL;
 	struct stat status;
@@ -172,15 +161,36 @@ static int stream_make(struct qemu *qemu, int devices, int *state_fd,
 				qemu->name, strerror(-ret));
 	stream.devices = map;
 	stream.devices_size = (size_t)status.st_size;
-	ret = stream_of(&stream, state_fd, fail);
+	ret = qemu_stream_rest(&stream, state_fd, fail);
 	munmap(map, stream.devices_size);
 	return ret;
 }
 
 /**
- * qemu_save() - what an incoming QEMU needs beside the pages of its regions
- * @qemu: of a guest that stands still; its regions were listed
- * @state_fd: receives a memfd with a migration stream, the caller's
+ * qemu_save_ahead() - what an incoming QEMU may have before the guest stops
+ * @qemu: of a guest that runs; its regions were listed
+ * @state_fd: receives a memfd with the stream's first part, the caller's
+ * @fail: says what failed
+ *
+ * Return: 0 or -errno.
+ */
+int qemu_save_ahead(struct qemu *qemu, int *state_fd, struct fail *fail)
+{
+	struct qemu_stream stream = {
+		.machine = qemu->machine,
+		.pid = qemu->pid,
+		.blocks = qemu->blocks,
+	};
+
+	if (!qemu->blocks || !qemu->machine || qemu->ahead)
+		return -EINVAL;
+	return qemu_stream_ahead(&stream, &qemu->ahead, state_fd, fail);
+}
+
+/**
+ * qemu_save() - what it needs beside that, and the pages of its regions
+ * @qemu: of a guest that stands still, after qemu_save_ahead()
+ * @state_fd: receives a memfd with the stream's rest, the caller's
  * @fail: says what failed
  *
  * Its disk images are inactive from here on, until it is resumed. It keeps
@@ -193,7 +203,7 @@ int qemu_save(struct qemu *qemu, int *state_fd, struct fail *fail)
 	__cleanup_fd int devices = -1;
 	int ret;
 
-	if (!qemu->blocks || !qemu->machine)
+	if (!qemu->ahead)
 		return -EINVAL;
 	ret = qemu_save_begin(qemu, fail);
 	if (ret)

@@ -18,6 +18,7 @@ struct qemu_stream {
 	const char *machine;		/* type of the machine, versioned */
 	pid_t pid;			/* QEMU's, to read blocks from */
 	const struct qemu_blocks *blocks;
+	const struct qemu_ahead *ahead;	/* what went of them already */
 	const unsigned char *devices;	/* of xen-save-devices-state */
 	size_t devices_size;
 };
@@ -30,10 +31,14 @@ struct qemu_rest {
 	size_t size;
 };
 
-int qemu_rest_open(int state_fd, struct qemu_rest *rest, struct fail *fail);
+int qemu_rest_open(int state_fd, bool first, struct qemu_rest *rest,
+		   struct fail *fail);
 void qemu_rest_close(struct qemu_rest *rest);
 
-int qemu_stream_write(const struct qemu_stream *stream, int fd,
-		      struct fail *fail);
+int qemu_stream_ahead(const struct qemu_stream *stream,
+		      struct qemu_ahead **ahead, int *fd, struct fail *fail);
+void qemu_ahead_free(struct qemu_ahead *ahead);
+int qemu_stream_rest(const struct qemu_stream *stream, int *fd,
+		     struct fail *fail);
 
 #endif

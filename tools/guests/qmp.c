@@ -179,6 +179,12 @@ static int qmp_resume(struct guest *guest, struct fail *fail)
 	return 0;
 }
 
+static int qmp_save_ahead(struct guest *guest, int *state_fd,
+			  struct fail *fail)
+{
+	return qemu_save_ahead(&guest->qemu, state_fd, fail);
+}
+
 static int qmp_save(struct guest *guest, int *state_fd, struct fail *fail)
 {
 	int ret = qemu_save(&guest->qemu, state_fd, fail);
@@ -257,6 +263,8 @@ const struct guest_driver qmp_driver = {
 	.map = qmp_map,
 	.pause = qmp_pause,
 	.resume = qmp_resume,
+	.save_ahead = qmp_save_ahead,
+	.load_ahead = qmp_load_ahead,
 	.save = qmp_save,
 	.load = qmp_load,
 	.loads = qmp_loads,

@@ -41,6 +41,7 @@ int qmp_check(const struct guest_host *host,
 int qmp_create_incoming(const struct guest_host *host,
 			const struct guest_incoming *incoming,
 			struct guest **guest, struct fail *fail);
+int qmp_load_ahead(struct guest *guest, int state_fd, struct fail *fail);
 int qmp_load(struct guest *guest, int state_fd, struct fail *fail);
 
 #endif

@@ -225,7 +225,7 @@ static int state_hand_over(struct guest *guest, int state_fd, uint64_t end_ns,
 			   struct fail *fail)
 {
 	struct qemu_rest rest;
-	int ret = qemu_rest_open(state_fd, &rest, fail);
+	int ret = qemu_rest_open(state_fd, !guest->qemu.came_ahead, &rest, fail);
 
 	if (ret)
 		return ret;
@@ -256,10 +256,36 @@ static int loaded(struct guest *guest, uint64_t end_ns, struct fail *fail)
 	return 0;
 }
 
+static int is_incoming(struct guest *guest, struct fail *fail)
+{
+	return guest->state >= 0 ? 0 :
+	       fail_set(fail, -EINVAL, "guest '%s' is not coming in",
+			guest->qemu.name);
+}
+
+/**
+ * qmp_load_ahead() - hand over what came before the guest stopped
+ * @guest: that comes in
+ * @state_fd: the stream's first part, of the source's qemu_save_ahead()
+ * @fail: says what failed, in QEMU's words
+ *
+ * Return: 0 or -errno.
+ */
+int qmp_load_ahead(struct guest *guest, int state_fd, struct fail *fail)
+{
+	uint64_t end_ns = now_ns() + LOAD_MS * 1000000ull;
+	int ret = is_incoming(guest, fail);
+
+	if (!ret)
+		ret = state_hand_over(guest, state_fd, end_ns, fail);
+	guest->qemu.came_ahead = !ret;
+	return ret;
+}
+
 /**
  * qmp_load() - hand over the device state; the guest stays paused
  * @guest: that comes in
- * @state_fd: the stream of the source's qemu_save()
+ * @state_fd: the stream, or its rest, of the source's qemu_save()
  * @fail: says what failed, in QEMU's words
  *
  * Return: 0 or -errno.
@@ -267,11 +293,10 @@ static int loaded(struct guest *guest, uint64_t end_ns, struct fail *fail)
 int qmp_load(struct guest *guest, int state_fd, struct fail *fail)
 {
 	uint64_t end_ns = now_ns() + LOAD_MS * 1000000ull;
-	int ret;
+	int ret = is_incoming(guest, fail);
 
-	if (guest->state < 0)
-		return fail_set(fail, -EINVAL, "guest '%s' is not coming in",
-				guest->qemu.name);
+	if (ret)
+		return ret;
 	/* Where it is not allowed it takes a little longer. */
 	(void)sys_ret(fcntl(guest->state, F_SETPIPE_SZ, STATE_PIPE));
 	ret = state_hand_over(guest, state_fd, end_ns, fail);
