@@ -328,8 +328,10 @@ static bool libvirt_loads(struct guest *guest, uint32_t thread)
 /* libvirt first, so that it is not surprised; what stays is killed. */
 static int libvirt_destroy(struct guest *guest, struct fail *fail)
 {
-	if (guest->domain && !guest->incoming)
+	if (guest->domain && !guest->incoming) {
 		libvirt_reach(guest);
+		return libvirt_destroy_moved(guest, fail);
+	}
 	if (guest->domain)
 		virDomainDestroy(guest->domain);
 	libvirt_incoming_end(take_ptr(guest->incoming));

@@ -42,6 +42,9 @@ void libvirt_check_leaving(struct guest *guest,
 int libvirt_check(const struct guest_host *host,
 		  const struct guest_incoming *incoming, struct fail *fail);
 
+/* libvirt_destroy.c */
+int libvirt_destroy_moved(struct guest *guest, struct fail *fail);
+
 /* libvirt_persistent.c */
 int libvirt_persistent_get(virDomainPtr domain, unsigned int flags,
 			   char **text, struct fail *fail);
