@@ -118,6 +118,27 @@ TEST_F_TIMEOUT(obstacles, dry_run_of_what_could_go_says_so, JOURNEY_TIMEOUT_S)
 	journey_proves_itself(&self->journey);
 }
 
+/* The source's definition names a program of the dest's. */
+TEST_F_TIMEOUT(obstacles, emulator_there_is_asked_as_nobody, JOURNEY_TIMEOUT_S)
+{
+	static const char script[] = "printf '#!/bin/sh\\n"
+		"[ \"$1\" = --version ] && id -u >" VIRT_PRIVATE "/who\\n"
+		"exec " VIRT_QEMU " \"$@\"\\n' >" EMULATOR
+		"; : >" VIRT_PRIVATE "/who; chmod 666 " VIRT_PRIVATE "/who";
+	static const char *const argv[] = { "/bin/sh", "-c", script, NULL };
+	const struct domain domain = { .emulator = EMULATOR };
+	char who[16] = "";
+
+	ASSERT_EQ(0, virt_host_run(self->journey.there, argv, NULL, 0, NULL));
+	boot(self, &domain);
+	EXPECT_EQ(0, straddle(self, "--live", "--postcopy", "--dry-run", NULL)) {
+		TH_LOG("%s", self->text);
+	}
+	EXPECT_EQ(0, virt_host_read(self->journey.there, VIRT_PRIVATE "/who", who,
+				    sizeof(who)));
+	EXPECT_STREQ("65534\n", who);
+}
+
 TEST_F_TIMEOUT(obstacles, other_version_is_refused_unless_it_is_allowed, JOURNEY_TIMEOUT_S)
 {
 	const struct domain domain = {

@@ -13,6 +13,7 @@
 #include "tools/guests/libvirt_error.h"
 #include "tools/guests/libvirt_guest.h"
 #include "tools/guests/libvirt_xml.h"
+#include "tools/guests/qemu_tool.h"
 
 #define MEMORY_SPARE	(64ull << 20)	/* for QEMU and ourselves */
 
@@ -81,7 +82,7 @@ static void check_version(const struct check *check, const char *emulator)
 {
 	const char *there = check->incoming->version;
 	char here[64] = "";
-	int ret = qemu_version(emulator, here, sizeof(here));
+	int ret = qemu_version(emulator, &QEMU_USER_NOBODY, here, sizeof(here));
 
 	if (ret == -ENOENT)
 		obstacle(check->all, ret,

@@ -15,6 +15,7 @@
 #include "sys.h"
 #include "tools/guests/libvirt_guest.h"
 #include "tools/guests/libvirt_xml.h"
+#include "tools/guests/qemu_tool.h"
 
 #define WITH_VIRSH	"use virsh migrate"
 #define OR_DETACH	"detach it (virsh detach-device), or " WITH_VIRSH
@@ -149,11 +150,12 @@ static int disk_look(const struct xml *disk, void *arg)
 static void version_note(struct guest *guest, struct guest_description *to,
 			 struct obstacles *all)
 {
+	const struct qemu_user ourselves = { 0, 0 };
 	char program[64];
 	int ret;
 
 	snprintf(program, sizeof(program), "/proc/%d/exe", (int)guest->qemu.pid);
-	ret = qemu_version(program, to->version, sizeof(to->version));
+	ret = qemu_version(program, &ourselves, to->version, sizeof(to->version));
 	if (ret)
 		obstacle(all, ret, "its QEMU does not tell its version (%s --version: %s)",
 			 program, strerror(-ret));

@@ -52,9 +52,6 @@ bool qemu_loads(const struct qemu *qemu, uint32_t thread);
 void qemu_check_sharers(const struct qemu *qemu, struct obstacles *all);
 void qemu_check_userfaultfd(const struct qemu *qemu, struct obstacles *all);
 
-/* qemu_version.c */
-int qemu_version(const char *program, char *text, size_t size);
-
 /* qemu_save.c */
 int qemu_save_ahead(struct qemu *qemu, int *state_fd, struct fail *fail);
 int qemu_save_begin(struct qemu *qemu, struct fail *fail);

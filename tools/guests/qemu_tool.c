@@ -3,7 +3,8 @@
  * qemu_tool.c - run qemu-img and qemu-nbd, as the user that has the images.
  *
  * They open what a definition names, in directories that QEMU's user may write
- * to. As that user they can do no more there than QEMU itself.
+ * to. As that user they can do no more there than QEMU itself; and a program
+ * that a definition names, which may be any, gains no rights by being run.
  */
 #include "tools/guests/qemu_tool.h"
 
@@ -20,13 +21,13 @@
 #include "uffd/sys.h"
 
 #define LISTEN_FD	3	/* where sd_listen_fds(3) has the first one */
-#define PATH_SIZE	64
+#define PATH_SIZE	512
 
 static const char *const places[] = { "/usr/bin", "/usr/local/bin", "/bin" };
 
 /**
  * qemu_tool_find() - where a program of QEMU's is
- * @name: "qemu-img"
+ * @name: "qemu-img", or its path
  * @path: receives its path
  * @size: bytes of @path
  *
@@ -36,6 +37,8 @@ int qemu_tool_find(const char *name, char *path, size_t size)
 {
 	size_t i;
 
+	if (*name == '/' && (size_t)snprintf(path, size, "%s", name) < size)
+		return sys_ret(access(path, X_OK)) ? -ENOENT : 0;
 	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		snprintf(path, size, "%s/%s", places[i], name);
 		if (!sys_ret(access(path, X_OK)))
@@ -108,7 +111,7 @@ static void become(struct tool *tool, pid_t parent)
 		   (unsigned int)getpid());
 	/* After the user was changed, which takes it back. */
 	if (!user_become(tool->as) && !prctl(PR_SET_PDEATHSIG, SIGKILL) &&
-	    getppid() == parent)
+	    !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && getppid() == parent)
 		execve(tool->path, (char *const *)(uintptr_t)tool->argv,
 		       tool->environment);
 	_exit(127);
