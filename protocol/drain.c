@@ -20,12 +20,8 @@ int pause_ask(struct migration *m)
 {
 	int ret = m->driver->pause(m->guest, &m->fail);
 
-	if (ret == 1 && m->description.running) {
-		m->description.running = false;
-		m->drained = m->paused_by_us = false;
-		progress_decide(m, "somebody paused guest '%s': it stays paused",
-				m->description.name);
-	}
+	if (ret == 1 && m->description.running)
+		news_paused(m);
 	return ret < 0 ? ret : 0;
 }
 

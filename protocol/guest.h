@@ -121,6 +121,14 @@ void guest_description_fini(struct guest_description *description);
 
 struct guest;			/* an open guest; each driver has its own */
 
+/* What a hypervisor says of a guest. */
+enum guest_runs {
+	GUEST_UNKNOWN,		/* it cannot be asked now, or is in between */
+	GUEST_PAUSED,
+	GUEST_RUNS,
+	GUEST_GONE,
+};
+
 /* Where a host keeps its guests. */
 struct guest_host {
 	const char *run_dir;		/* sockets of running guests */
@@ -214,6 +222,13 @@ struct guest_driver {
 	 */
 	int (*pause)(struct guest *guest, struct fail *fail);
 	int (*resume)(struct guest *guest, struct fail *fail);
+	/*
+	 * A descriptor that becomes readable when the hypervisor was had to
+	 * pause, resume or end the guest, by us or by others; the guest's.
+	 * runs() says what is true now and empties it. NULL: nobody tells.
+	 */
+	int (*watch)(struct guest *guest, int *fd, struct fail *fail);
+	enum guest_runs (*runs)(struct guest *guest);
 	/* Do two live definitions say the same? NULL: if they are equal. */
 	bool (*same)(const char *then, const char *now);
 	/*

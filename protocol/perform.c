@@ -171,6 +171,8 @@ int perform_source(struct migration *m)
 	int ret = owner_move(m, STATE_PERFORMING);
 
 	if (!ret)
+		ret = news_watch(m);
+	if (!ret)
 		ret = precopy(m, &how);
 	if (!ret)
 		ret = perform_stop(m);

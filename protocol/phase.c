@@ -38,6 +38,7 @@ void migration_init(struct migration *m, enum side side)
 {
 	memset(m, 0, sizeof(*m));
 	m->side = side;
+	m->news_fd = -1;
 	m->pagemap = -1;
 	m->state_fd = -1;
 	m->attachment.uffd = -1;

@@ -84,6 +84,11 @@ int pause_ask(struct migration *m);
 int drain_begin(struct migration *m);
 int drain_end(struct migration *m);
 
+/* news.c: what somebody else had the hypervisor do */
+int news_watch(struct migration *m);
+int news_take(struct migration *m);
+void news_paused(struct migration *m);
+
 /* memory.c: regions, userfaultfd, dirty tracking */
 int memory_map_regions(struct migration *m);
 int memory_attach(struct migration *m, uint64_t features);

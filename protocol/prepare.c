@@ -353,6 +353,8 @@ static int guest_create(struct migration *m, const Straddle__Prepare *said)
 		ret = m->driver->create_incoming(&m->host, &incoming,
 						 &m->guest, &m->fail);
 	if (!ret)
+		ret = news_watch(m);
+	if (!ret)
 		ret = guest_describe(m);
 	if (!ret)
 		ret = m->driver->map(m->guest, &m->description, &m->fail);

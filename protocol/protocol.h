@@ -193,6 +193,7 @@ struct migration {
 	/* The kernel's side. */
 	struct uffd_attachment attachment;
 	bool handed_over;		/* attachment.uffd is the guest's */
+	int news_fd;			/* the guest's; -1: nobody tells */
 	int pagemap;			/* of the guest's process, or -1 */
 	bool tracking;			/* source: tracker is armed */
 	struct uffd_tracker tracker;

@@ -338,7 +338,7 @@ static int storage_news(struct migration *m, struct event *event)
 }
 
 enum { WAIT_CHANNEL, WAIT_COMMAND, WAIT_ENGINE, WAIT_STORAGE, WAIT_ACCEPT,
-       WAIT_GUEST, WAIT_FENCE, WAIT_COUNT };
+       WAIT_GUEST, WAIT_NEWS, WAIT_FENCE, WAIT_COUNT };
 
 static void wait_set(const struct migration *m, struct pollfd *fds)
 {
@@ -365,6 +365,7 @@ static void wait_set(const struct migration *m, struct pollfd *fds)
 		fds[WAIT_FENCE].fd = m->fence.uffd;
 	if (m->guest && !m->guest_ended)
 		fds[WAIT_GUEST].fd = m->driver->pidfd(m->guest);
+	fds[WAIT_NEWS].fd = m->news_fd;
 }
 
 /* What became ready, first things first. Return: 1 when @event is set. */
@@ -377,6 +378,8 @@ static int wait_serve(struct migration *m, const struct pollfd *fds,
 		fence_broken(m);
 		return 0;
 	}
+	if (fds[WAIT_NEWS].revents)
+		return news_take(m);
 	if (fds[WAIT_COMMAND].revents)
 		return read_command(m, event);
 	/* A reason that the peer tells comes before what it broke. */

@@ -65,6 +65,7 @@ void libvirt_guest_close(struct guest *guest)
 {
 	if (!guest)
 		return;
+	libvirt_events_end(guest->events);
 	libvirt_incoming_end(guest->incoming);
 	qemu_save_end(&guest->qemu);
 	if (guest->domain)
@@ -375,6 +376,8 @@ const struct guest_driver libvirt_driver = {
 	.map = libvirt_map,
 	.pause = libvirt_pause,
 	.resume = libvirt_resume,
+	.watch = libvirt_watch,
+	.runs = libvirt_runs,
 	.same = libvirt_same,
 	.save_ahead = libvirt_save_ahead,
 	.load_ahead = libvirt_load_ahead,

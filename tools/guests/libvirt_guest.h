@@ -11,6 +11,7 @@
 #define LIBVIRT_AUTOSTART	"autostart='yes'"
 #define LIBVIRT_NO_AUTOSTART	"autostart='no'"
 
+struct libvirt_events;
 struct libvirt_incoming;
 struct xml;
 
@@ -19,6 +20,7 @@ struct guest {
 	virDomainPtr domain;		/* live */
 	struct qemu qemu;		/* its line is libvirt's pass-through */
 	struct libvirt_incoming *incoming; /* owned; NULL: it runs here */
+	struct libvirt_events *events;	/* owned; NULL: not watched */
 };
 
 /* libvirt_connect.c */
@@ -32,6 +34,11 @@ int libvirt_guest_find(struct guest *guest, const char *name,
 		       struct fail *fail);
 struct guest *libvirt_guest_new(struct fail *fail);
 void libvirt_guest_close(struct guest *guest);
+
+/* libvirt_events.c */
+int libvirt_watch(struct guest *guest, int *fd, struct fail *fail);
+enum guest_runs libvirt_runs(struct guest *guest);
+void libvirt_events_end(struct libvirt_events *events);
 
 /* libvirt_leave.c, libvirt_check.c: the gate, on either side */
 void libvirt_check_devices(const struct xml *xml, struct obstacles *all);
