@@ -7,12 +7,16 @@
  * else's. The other host has nothing of it.
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 
 #include "harness.h"
 #include "mishap.h"
 #include "selftests/lib/inspect.h"
+
+#define TRIES		200
+#define TRY_MS		100
 
 FIXTURE(failure) {
 	struct mishap m;
@@ -87,6 +91,30 @@ TEST_F_TIMEOUT(failure, libvirtd_restarted_at_the_source_is_found_again, JOURNEY
 	EXPECT_EQ(128 + SIGKILL, virt_host_stop_libvirtd(self->m.source, SIGKILL));
 	mishap_libvirtd(&self->m, self->m.source);
 	mishap_arrives(&self->m);
+}
+
+/* Nobody can resume it now: the agent does when libvirtd is back. */
+TEST_F_TIMEOUT(failure, libvirtd_that_is_away_at_the_end_is_waited_for, JOURNEY_TIMEOUT_S)
+{
+	char state[16] = "";
+	int i;
+
+	mishap_begin(&self->m, "\"live\":false,\"persistent\":true", STATE_STOPPED);
+	EXPECT_EQ(128 + SIGKILL, virt_host_stop_libvirtd(self->m.source, SIGKILL));
+	ASSERT_EQ(0, agent_ask(self->m.source->host, NULL, NULL,
+			       "{\"do\":\"abort\",\"guest\":\"" JOURNEY_GUEST "\"}"));
+	EXPECT_EQ(-ECANCELED, move_wait(&self->m.journey.move));
+	EXPECT_EQ(0, host_settle(self->m.source->host));
+	row_state(self->m.source->host, self->m.journey.move.id, SIDE_SOURCE, state,
+		  sizeof(state));
+	EXPECT_STREQ("RESUMING", state);
+	mishap_libvirtd(&self->m, self->m.source);
+	for (i = 0; i < TRIES && strcmp(state, "RESUMED"); i++) {
+		poll(NULL, 0, TRY_MS);
+		row_state(self->m.source->host, self->m.journey.move.id, SIDE_SOURCE,
+			  state, sizeof(state));
+	}
+	mishap_goes_on(&self->m, "aborted by the user");
 }
 
 TEST_F_TIMEOUT(failure, destroy_at_the_source_ends_both, JOURNEY_TIMEOUT_S)

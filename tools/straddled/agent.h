@@ -33,7 +33,7 @@ struct agent {
 	struct worker *workers;		/* all that live; workers.c */
 	unsigned int worker_count;
 	unsigned int unproven_count;	/* dest workers without a row yet */
-	sd_event_source *later;		/* looks at what libvirt has not ended; or NULL */
+	sd_event_source *later;		/* tries again what could not be ended; or NULL */
 	int broker_fd;
 	int state_lock, control_lock;	/* held as long as the agent lives */
 };

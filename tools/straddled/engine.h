@@ -16,6 +16,5 @@ int native_run(struct migration *m);
 /* settle_native.c: the state in which a DELEGATED row ends, or when to look. */
 int native_settle(const struct journal_row *row, enum owner_state *to,
 		  struct fail *fail);
-void native_settle_later(struct agent *agent);
 
 #endif

@@ -7,6 +7,8 @@
  * question (ASKED), the dest before its decision (GO). A worker that outlived
  * its agent is ended first; it could not move its row any more, either. All
  * other rows stay as they are, and so do their workers.
+ *
+ * What cannot be ended, because a libvirtd is away, say, is tried again.
  */
 #include <errno.h>
 #include <signal.h>
@@ -26,6 +28,7 @@
 #include "workers.h"
 
 #define ROWS_MAX	1024	/* settled in one start */
+#define LATER_US	5000000
 
 static const char restarted[] = "the agent was restarted in the middle of it";
 
@@ -275,8 +278,6 @@ static int settle_delegated(struct agent *agent, const struct journal_row *row,
 	int ret = native_settle(row, &to, fail);
 
 	(void)left;
-	if (ret)
-		native_settle_later(agent);
 	return ret ? ret : row_move(agent, row, to, fail);
 }
 
@@ -291,53 +292,74 @@ static const struct settle settle_table[] = {
 	{ STATE_LOADED, settle_incoming },
 };
 
+/* Return: NULL: such a row stays open, whatever its worker did. */
+static const struct settle *settle_of(enum owner_state state)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(settle_table) / sizeof(settle_table[0]); i++)
+		if (settle_table[i].state == state)
+			return &settle_table[i];
+	return NULL;
+}
+
+static int row_end(struct agent *agent, const struct journal_row *row,
+		   const char *reason, struct fail *fail)
+{
+	struct remote_fds left;
+	int ret = predecessor_end(agent, row->id, row->side, &left, fail);
+
+	if (!ret && row->side == SIDE_SOURCE)
+		disks_release(agent, row);
+	if (!ret)
+		ret = journal_note(agent->journal, row->id, row->side, reason, NULL, NULL,
+				   fail);
+	if (!ret)
+		ret = settle_of(row->state)->run(agent, row, &left, fail);
+	if (!ret)
+		log_notice("migration %s of guest '%s' was left in state %s: ended", row->id,
+			   row->guest, owner_state_name(row->state));
+	return ret;
+}
+
+static void settle_later(struct agent *agent);
+
 /**
  * settle_row() - end a migration whose worker is gone, where that is safe
  * @agent: of this host
  * @row: its row, open
  * @reason: why it is to end, unless its row says so already
  *
- * Return: true if it ended; else it stays open, and status tells.
+ * Return: true if it ended; else it stays open, and status tells. What only
+ * failed is tried again later.
  */
 bool settle_row(struct agent *agent, const struct journal_row *row, const char *reason)
 {
 	struct fail fail = { 0 };
-	struct remote_fds left;
 	int ret;
-	size_t i;
 
-	for (i = 0; i < sizeof(settle_table) / sizeof(settle_table[0]); i++)
-		if (settle_table[i].state == row->state)
-			break;
-	if (i == sizeof(settle_table) / sizeof(settle_table[0])) {
+	if (!settle_of(row->state)) {
 		if (row->side == SIDE_DEST)
 			definition_end(agent, row, true);	/* past GO it stays */
 		log_warning("migration %s of guest '%s' is open in state %s and has no worker",
 			    row->id, row->guest, owner_state_name(row->state));
 		return false;
 	}
-	ret = predecessor_end(agent, row->id, row->side, &left, &fail);
-	if (!ret && row->side == SIDE_SOURCE)
-		disks_release(agent, row);
+	ret = row_end(agent, row, reason, &fail);
 	if (!ret)
-		ret = journal_note(agent->journal, row->id, row->side, reason, NULL, NULL,
-				   &fail);
-	if (!ret)
-		ret = settle_table[i].run(agent, row, &left, &fail);
+		return true;
 	if (ret == -EBUSY)
 		log_info("migration %s: %s", row->id, fail.text);
-	else if (ret)
-		log_error("migration %s of guest '%s' cannot be ended: %s", row->id, row->guest,
-			  fail.err ? fail.text : strerror(-ret));
 	else
-		log_notice("migration %s of guest '%s' was left in state %s: ended", row->id,
-			   row->guest, owner_state_name(row->state));
-	return !ret;
+		log_error("migration %s of guest '%s' cannot be ended yet: %s", row->id,
+			  row->guest, fail.err ? fail.text : strerror(-ret));
+	settle_later(agent);
+	return false;
 }
 
 struct rows {
 	struct agent *agent;
-	enum owner_state only;	/* STATE_NONE: all, and none has a worker yet */
+	bool again;		/* workers run: only rows without one */
 	struct journal_row *table;
 	size_t count;
 };
@@ -349,8 +371,8 @@ static int row_keep(const struct journal_row *row, void *arg)
 
 	if (rows->count == ROWS_MAX)
 		return 0;
-	if (rows->only && (row->state != rows->only ||
-			   worker_find(rows->agent, row->id, row->side)))
+	if (rows->again && (!settle_of(row->state) ||
+			    worker_find(rows->agent, row->id, row->side)))
 		return 0;
 	rows->table[rows->count] = *row;
 	rows->table[rows->count].summary = NULL;
@@ -359,43 +381,62 @@ static int row_keep(const struct journal_row *row, void *arg)
 	return 0;
 }
 
-static void rows_settle(struct agent *agent, enum owner_state only)
+/* What failed before is tried in silence. Return: whether all of it ended. */
+static bool rows_settle(struct agent *agent, bool again)
 {
 	struct rows rows = {
 		.agent = agent,
-		.only = only,
+		.again = again,
 		.table = calloc(ROWS_MAX, sizeof(struct journal_row)),
 	};
 	struct fail fail = { 0 };
+	bool all;
 	size_t i;
-	int ret;
 
 	if (!rows.table)
-		return;
-	ret = journal_each_open(agent->journal, row_keep, &rows, &fail);
-	if (ret)
+		return false;
+	all = !journal_each_open(agent->journal, row_keep, &rows, &fail);
+	if (!all)
 		log_error("%s", fail.text);
-	for (i = 0; i < rows.count; i++)
-		settle_row(agent, &rows.table[i], restarted);
+	for (i = 0; i < rows.count; i++) {
+		struct fail ignored = { 0 };
+
+		if (again)
+			all &= !row_end(agent, &rows.table[i], restarted, &ignored);
+		else
+			settle_row(agent, &rows.table[i], restarted);
+	}
 	free(rows.table);
+	return all;
+}
+
+static int settle_again(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct agent *agent = arg;
+
+	(void)source;
+	(void)usec;
+	agent->later = sd_event_source_disable_unref(agent->later);
+	if (!rows_settle(agent, true))
+		settle_later(agent);
+	return 0;
+}
+
+static void settle_later(struct agent *agent)
+{
+	if (!agent->later)
+		(void)sd_event_add_time_relative(agent->event, &agent->later,
+						 CLOCK_MONOTONIC, LATER_US, 0,
+						 settle_again, agent);
 }
 
 /**
  * settle_rows() - end the migrations that only this host has to do with
  * @agent: of this host, before it hears anybody
  *
- * What cannot be ended stays open and is told by status.
+ * What cannot be ended stays open, is told by status, and tried again.
  */
 void settle_rows(struct agent *agent)
 {
-	rows_settle(agent, STATE_NONE);
-}
-
-/**
- * settle_again() - look once more at what libvirt had not ended
- * @agent: of this host
- */
-void settle_again(struct agent *agent)
-{
-	rows_settle(agent, STATE_DELEGATED);
+	rows_settle(agent, false);
 }

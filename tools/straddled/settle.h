@@ -6,7 +6,6 @@
 #include "agent.h"
 
 void settle_rows(struct agent *agent);
-void settle_again(struct agent *agent);
 bool settle_row(struct agent *agent, const struct journal_row *row, const char *reason);
 
 #endif

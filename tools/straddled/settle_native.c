@@ -11,8 +11,6 @@
 #include "settle.h"
 #include "tools/guests/libvirt_native.h"
 
-#define LATER_US	5000000
-
 /**
  * native_settle() - the state in which a row ends whose worker saw no end
  * @row: DELEGATED
@@ -35,27 +33,4 @@ int native_settle(const struct journal_row *row, enum owner_state *to,
 				row->guest, row->peer);
 	*to = place == NATIVE_HERE ? STATE_RESUMED : STATE_MOVED;
 	return 0;
-}
-
-static int look_again(sd_event_source *source, uint64_t usec, void *arg)
-{
-	struct agent *agent = arg;
-
-	(void)source;
-	(void)usec;
-	agent->later = sd_event_source_disable_unref(agent->later);
-	settle_again(agent);
-	return 0;
-}
-
-/**
- * native_settle_later() - look again at rows that have to stay open for now
- * @agent: of this host
- */
-void native_settle_later(struct agent *agent)
-{
-	if (!agent->later)
-		(void)sd_event_add_time_relative(agent->event, &agent->later,
-						 CLOCK_MONOTONIC, LATER_US, 0,
-						 look_again, agent);
 }
