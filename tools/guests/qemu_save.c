@@ -112,6 +112,30 @@ static int devices_write(struct qemu *qemu, struct fail *fail)
 			 -1, NULL, fail);
 }
 
+/* The file is used up by it, and @devices then the caller's. */
+static int devices_save(struct qemu *qemu, int *devices, struct fail *fail)
+{
+	int ret = qemu_save_begin(qemu, fail);
+
+	if (ret)
+		return ret;
+	*devices = take_fd(&qemu->devices);
+	return devices_write(qemu, fail);
+}
+
+/* Its file QEMU forgets when libvirtd is restarted: it is handed another. */
+static int devices_save_again(struct qemu *qemu, int *devices,
+			      struct fail *fail)
+{
+	struct fail why = { 0 };
+	int ret = devices_save(qemu, devices, &why);
+
+	if (ret != -EREMOTEIO)
+		return ret ? fail_set(fail, ret, "%s", why.text) : 0;
+	close(take_fd(devices));
+	return devices_save(qemu, devices, fail);
+}
+
 /* How much of them is in use may have changed; where they are has not. */
 static int blocks_refresh(struct qemu_monitor *monitor,
 			  struct qemu_blocks *blocks, struct fail *fail)
@@ -205,11 +229,7 @@ int qemu_save(struct qemu *qemu, int *state_fd, struct fail *fail)
 
 	if (!qemu->ahead)
 		return -EINVAL;
-	ret = qemu_save_begin(qemu, fail);
-	if (ret)
-		return ret;
-	devices = take_fd(&qemu->devices);
-	ret = devices_write(qemu, fail);
+	ret = devices_save_again(qemu, &devices, fail);
 	if (!ret)
 		ret = blocks_refresh(&qemu->monitor, qemu->blocks, fail);
 	return ret ? ret : stream_make(qemu, devices, state_fd, fail);
