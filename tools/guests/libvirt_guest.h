@@ -73,17 +73,11 @@ int libvirt_copy_end(struct guest *guest, const char *target,
 void libvirt_disk_describe(struct guest *guest, const struct xml *live,
 			   struct guest_disk *disk);
 
-/* libvirt_disks.c: disks that come */
+/* libvirt_disks.c, libvirt_images.c: disks that come; see libvirt_disks.h */
 extern const struct guest_storage_ops libvirt_storage_ops;
 void libvirt_disk_identity(dev_t device, char *text, size_t size);
 void libvirt_check_disks(const struct guest_incoming *incoming,
 			 const struct xml *xml, struct obstacles *all);
-int libvirt_disk_make(const struct guest_incoming *incoming,
-		      unsigned int number, struct guest_image *image,
-		      struct fail *fail);
-int libvirt_disk_serve(struct guest *guest, const struct guest_image *image,
-		       const char *export, int listener,
-		       struct guest_server *server, struct fail *fail);
 int libvirt_disks_flat(const struct guest_incoming *incoming, char **text);
 
 /* libvirt_define.c */
