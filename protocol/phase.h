@@ -105,7 +105,11 @@ int memory_zap_stale(struct migration *m);
 /* lanes.c, accept.c */
 int lanes_connect(struct migration *m);
 int lanes_accepted(struct migration *m);
+#define PREPARE_TIMEOUT_MS	30000	/* for the other side's part of Prepare */
 #define LANES_TIMEOUT_MS	30000	/* for all of them to be opened */
+#define LANES_A_ROLE_MAX	16
+#define FAULT_LANES	4		/* if nobody asks; not above vCPUs */
+#define PUSH_LANES	2		/* if nobody asks */
 bool lanes_complete(const struct migration *m);
 int lanes_late(struct migration *m);
 int lane_channel(struct migration *m, enum channel_role role,
