@@ -147,34 +147,6 @@ int finish_source(struct migration *m)
 
 /* ---- dest -------------------------------------------------------------- */
 
-static int finish_receive(struct migration *m, struct message *message)
-{
-	for (;;) {
-		struct event event;
-		int ret = event_wait(m, -1, &event);
-
-		if (ret < 0)
-			return ret;
-		if (event.kind == EVENT_ENGINE) {
-			ret = engine_error(m);
-			if (ret < 0)
-				return ret;
-			continue;
-		}
-		if (event.kind == EVENT_LANE) {
-			ret = lanes_accepted(m);
-			if (ret < 0)
-				return ret;
-			continue;
-		}
-		if (event.kind != EVENT_MESSAGE ||
-		    event.message.type != MSG_FINISH)
-			return event_refuse(m, &event);
-		*message = event.message;
-		return 0;
-	}
-}
-
 /* Welcome is said before a lane is taken: the last may be on its way here. */
 static int lanes_wait(struct migration *m)
 {
@@ -215,11 +187,6 @@ static int finish_take(struct migration *m, const Straddle__Finish *finish)
 	return cookie_take(m, &finish->cookie);
 }
 
-static int load(struct migration *m)
-{
-	return state_hand(m, m->driver->load);
-}
-
 static int define(struct migration *m)
 {
 	char *previous = NULL;
@@ -250,7 +217,7 @@ static bool thread_loads(void *arg, uint32_t thread)
 }
 
 /* Nothing is decided by it, so it does not wait for the question. */
-static int make_loaded(struct migration *m)
+static int load(struct migration *m)
 {
 	int ret = page_set_complete(m, MSG_KEEP) ? storage_close(m) :
 		  fail_set(&m->fail, -EPROTO,
@@ -260,11 +227,56 @@ static int make_loaded(struct migration *m)
 		ret = memory_zap_stale(m);
 	if (!ret && m->driver->loads)
 		dest_serve(m->dest, m->generation + 1, thread_loads, m);
-	if (!ret)
-		ret = part_time(m, &m->mine.load_ns, load);
+	return ret ? ret : load_start(m);
+}
+
+static int loaded(struct migration *m)
+{
+	int ret = load_end(m);
+
 	if (!ret)
 		ret = memory_zap_stale(m);
 	return ret ? ret : owner_move(m, STATE_LOADED);
+}
+
+/* Return: 1: the question came, 0 to go on, or -errno. */
+static int loading_event(struct migration *m, struct event *event,
+			 struct message *question)
+{
+	switch (event->kind) {
+	case EVENT_LOADED:
+		return part_time(m, &m->mine.arm_ns, loaded);
+	case EVENT_ENGINE:
+		return engine_error(m);
+	case EVENT_LANE:
+		return lanes_accepted(m);
+	case EVENT_GUEST_ENDED:
+		return 0;	/* the end of the load says why */
+	case EVENT_MESSAGE:
+		if (event->message.type != MSG_FINISH || question->body)
+			break;
+		*question = event->message;
+		return 1;
+	default:
+		break;
+	}
+	return event_refuse(m, event);
+}
+
+/* Whichever is first: it is loaded, and the question has come. */
+static int load_and_receive(struct migration *m, struct message *question)
+{
+	int ret = part_time(m, &m->mine.arm_ns, load);
+
+	while (ret >= 0 && (m->loading || !question->body)) {
+		struct event event;
+
+		ret = event_wait(m, -1, &event);
+		if (ret >= 0)
+			ret = loading_event(m, &event, question);
+	}
+	load_cancel(m);
+	return ret < 0 ? ret : 0;
 }
 
 /*
@@ -329,17 +341,14 @@ static int go(struct migration *m)
  */
 int finish_dest(struct migration *m)
 {
-	struct message message;
+	struct message question = { .body = NULL };
 	int ret = lanes_wait(m);
 
 	if (!ret)
-		ret = part_time(m, &m->mine.arm_ns, make_loaded);
+		ret = load_and_receive(m, &question);
 	if (!ret)
-		ret = finish_receive(m, &message);
-	if (ret < 0)
-		return ret;
-	ret = finish_take(m, (Straddle__Finish *)message.body);
-	message_fini(&message);
+		ret = finish_take(m, (Straddle__Finish *)question.body);
+	message_fini(&question);
 	if (!ret)
 		ret = define(m);
 	if (!ret)
@@ -347,7 +356,6 @@ int finish_dest(struct migration *m)
 	if (ret < 0)
 		return ret;
 	storage_keep(m);
-	m->mine.arm_ns -= m->mine.load_ns;
 	/* No vCPU's is answered earlier: who starts it before GO gets stuck. */
 	ret = dest_switch(m->dest, m->generation);
 	if (!ret)

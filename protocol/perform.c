@@ -290,7 +290,7 @@ static int state_take(struct migration *m, const Straddle__State *state)
 		return fail_set(&m->fail, -EPROTO,
 				"the source sent something ahead of the device state: guests of '%s' take nothing",
 				m->driver->name);
-	return state_hand(m, m->driver->load_ahead);
+	return state_hand(m, m->driver->load_ahead, &m->fail);
 }
 
 static int perform_message(struct migration *m, struct event *event)

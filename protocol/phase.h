@@ -33,6 +33,7 @@ enum event_kind {
 	EVENT_ABORT,		/* a user gives up */
 	EVENT_SWITCH,		/* a user wants post-copy now */
 	EVENT_LANE,		/* dest: the accepter has connections */
+	EVENT_LOADED,		/* dest: load_end() tells what came of it */
 	/* Past Perform only; before, each of these ends the migration. */
 	EVENT_LOST,		/* the control channel broke; it is closed */
 	EVENT_GUEST_ENDED,	/* the guest's process here is gone */
@@ -129,7 +130,13 @@ int state_send(struct migration *m, int fd, bool ahead);
 int state_receive(struct migration *m, const Straddle__State *state);
 bool state_complete(const struct migration *m);
 typedef int state_fn(struct guest *guest, int state_fd, struct fail *fail);
-int state_hand(struct migration *m, state_fn *load);
+int state_hand(struct migration *m, state_fn *load, struct fail *fail);
+
+/* load.c: what Finish does first */
+int load_start(struct migration *m);
+int load_fd(const struct migration *m);
+int load_end(struct migration *m);
+void load_cancel(struct migration *m);
 
 /* rounds.c: pre-copy, and the decision how to finish */
 enum finish_by { FINISH_BY_COPY, FINISH_BY_POSTCOPY };

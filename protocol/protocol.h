@@ -150,6 +150,7 @@ struct port_ops {
 
 struct accepter;		/* accept.c: handshakes of incoming lanes */
 
+struct loading;
 struct migration {
 	/* Given by whoever runs it. */
 	enum side side;
@@ -235,6 +236,7 @@ struct migration {
 	struct accepter *accepter;
 	uint8_t *device;		/* device state as it arrives */
 	uint64_t device_size, device_got;
+	struct loading *loading;	/* the guest is; owned */
 	bool ahead;			/* it is what goes ahead of that */
 	bool ahead_came;		/* all of that, and was loaded */
 	enum message_type naming;	/* MSG_KEEP or MSG_STALE; 0: none yet */

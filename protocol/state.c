@@ -120,17 +120,18 @@ bool state_complete(const struct migration *m)
  * state_hand() - dest: give what came to the guest
  * @m: complete; room for what comes next
  * @load: of the guest's driver
+ * @fail: says why not
  *
- * Return: 0 or -errno with @m->fail.
+ * Return: 0 or -errno.
  */
-int state_hand(struct migration *m, state_fn *load)
+int state_hand(struct migration *m, state_fn *load, struct fail *fail)
 {
 	__cleanup_fd int fd = sys_ret(memfd_create("straddle-state",
 						   MFD_CLOEXEC));
 	int ret = fd < 0 ? fd : sys_write_all(fd, m->device, m->device_got);
 
 	if (!ret)
-		ret = load(m->guest, fd, &m->fail);
+		ret = load(m->guest, fd, fail);
 	free(m->device);
 	m->device = NULL;
 	m->device_size = m->device_got = 0;

@@ -338,7 +338,7 @@ static int storage_news(struct migration *m, struct event *event)
 }
 
 enum { WAIT_CHANNEL, WAIT_COMMAND, WAIT_ENGINE, WAIT_STORAGE, WAIT_ACCEPT,
-       WAIT_GUEST, WAIT_NEWS, WAIT_FENCE, WAIT_COUNT };
+       WAIT_GUEST, WAIT_NEWS, WAIT_FENCE, WAIT_LOAD, WAIT_COUNT };
 
 static void wait_set(const struct migration *m, struct pollfd *fds)
 {
@@ -366,6 +366,7 @@ static void wait_set(const struct migration *m, struct pollfd *fds)
 	if (m->guest && !m->guest_ended)
 		fds[WAIT_GUEST].fd = m->driver->pidfd(m->guest);
 	fds[WAIT_NEWS].fd = m->news_fd;
+	fds[WAIT_LOAD].fd = load_fd(m);
 }
 
 /* What became ready, first things first. Return: 1 when @event is set. */
@@ -390,6 +391,10 @@ static int wait_serve(struct migration *m, const struct pollfd *fds,
 		return engine_news(m, event);
 	if (fds[WAIT_STORAGE].revents)
 		return storage_news(m, event);
+	if (fds[WAIT_LOAD].revents) {
+		event->kind = EVENT_LOADED;
+		return 1;
+	}
 	if (fds[WAIT_ACCEPT].revents) {
 		drain(fds[WAIT_ACCEPT].fd);
 		event->kind = EVENT_LANE;
