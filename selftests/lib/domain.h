@@ -54,6 +54,7 @@ struct domain {
 	const char *cpu;	/* a mode: "host-model"; not with nodes */
 	const char *machine;	/* "pc", "q35", "pc-i440fx-7.2"; NULL: "pc" */
 	const char *emulator;	/* NULL: the host's */
+	bool kvm;		/* else TCG */
 	enum domain_memory memory;
 	bool prealloc;		/* QEMU touches all of it when it starts */
 	bool locked;		/* mlocked, too */

@@ -180,7 +180,7 @@ int domain_xml(const struct virt_host *virt, const struct domain *domain,
 
 	if (!out)
 		return -ENOMEM;
-	fputs("<domain type='qemu'>\n", out);
+	fprintf(out, "<domain type='%s'>\n", domain->kvm ? "kvm" : "qemu");
 	write_head(out, domain);
 	write_os(out, domain);
 	fputs("<devices>\n", out);

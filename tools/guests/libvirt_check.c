@@ -118,7 +118,9 @@ static void check_machine(const struct check *check, const char *emulator)
 static void check_cpu(const struct check *check)
 {
 	__cleanup_free char *type = xml_get(check->xml, "/domain/@type");
-	__cleanup_free char *cpu = xml_node(check->xml, "/domain/cpu[model]");
+	/* "none": the definition wants no comparison, and libvirt makes none. */
+	__cleanup_free char *cpu = xml_node(check->xml,
+					    "/domain/cpu[model][not(@check='none')]");
 	__cleanup_free char *emulator = xml_get(check->xml, "/domain/devices/emulator");
 	__cleanup_free char *machine = xml_get(check->xml, "/domain/os/type/@machine");
 
