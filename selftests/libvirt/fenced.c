@@ -71,6 +71,22 @@ TEST_F_TIMEOUT(loaded, one_whose_worker_dies_goes_on_at_the_source, JOURNEY_TIME
 	EXPECT_EQ(0, host_processes(base->dest->host, "qemu-system-x86"));
 }
 
+/* Nothing is promised before it can be ended. */
+TEST_F_LONG(loaded, one_whose_worker_and_libvirtd_die_goes_on_at_the_source,
+	    JOURNEY_TIMEOUT_S)
+{
+	struct mishap *base = &self->base;
+	pid_t worker = host_worker(base->dest->host, "dest");
+
+	ASSERT_LT(0, worker);
+	EXPECT_EQ(128 + SIGKILL, virt_host_stop_libvirtd(base->dest, SIGKILL));
+	ASSERT_EQ(0, kill(worker, SIGKILL));
+	close(self->held);
+	EXPECT_EQ(0, host_settle(base->dest->host));
+	mishap_libvirtd(base, base->dest);
+	mishap_goes_on(base, "did not start on");
+}
+
 TEST_F_LONG(loaded, one_that_is_destroyed_goes_on_at_the_source, JOURNEY_TIMEOUT_S)
 {
 	EXPECT_EQ(0, mishap_sh(self->base.dest, VIRSH "destroy " JOURNEY_GUEST));

@@ -133,6 +133,9 @@ static int recorded_open(const char *path, struct remote_fds *left)
  * @left: receives the userfaultfds that it left in the guest's process
  * @fail: says why not
  *
+ * What is recorded stays so until predecessor_forget(): who has to try again
+ * needs it again.
+ *
  * Return: 0: there is none; or -errno: one may be left.
  */
 int predecessor_end(const struct agent *agent, const char *id, enum side side,
@@ -145,10 +148,8 @@ int predecessor_end(const struct agent *agent, const char *id, enum side side,
 	left->count = 0;
 	record_path(agent, id, side, path, sizeof(path));
 	fd = recorded_open(path, left);
-	if (fd == -ESRCH) {
-		predecessor_forget(agent, id, side);
+	if (fd == -ESRCH)
 		return 0;
-	}
 	ret = fd < 0 ? fd : (int)sys_ret(syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0));
 	if (!ret)
 		ret = sys_wait_fd(fd, POLLIN, END_MS);
@@ -156,6 +157,5 @@ int predecessor_end(const struct agent *agent, const char *id, enum side side,
 		return fail_set(fail, ret, "its worker, of an earlier agent, does not end: %s",
 				strerror(-ret));
 	log_notice("migration %s: ended the worker of an earlier agent", id);
-	predecessor_forget(agent, id, side);
 	return 0;
 }

@@ -67,8 +67,10 @@ static int row_guest(struct agent *agent, const struct journal_row *row,
 		guest_description_fini(&found->description);
 		ret = -ENOENT;
 	}
-	if (ret)
+	if (ret) {
 		found->driver->close(found->guest);
+		found->guest = NULL;
+	}
 	return ret;
 }
 
@@ -243,7 +245,8 @@ static int guest_end(struct found *found, struct fail *fail)
 
 /*
  * PREPARED, LOADED: the promise first, then nothing is left of it. But for the
- * definition: a row that has ended is not looked at again.
+ * definition, and for being able to find it: a row that has ended is not looked
+ * at again.
  */
 static int settle_incoming(struct agent *agent, const struct journal_row *row,
 			   const struct remote_fds *left, struct fail *fail)
@@ -252,21 +255,21 @@ static int settle_incoming(struct agent *agent, const struct journal_row *row,
 	struct fail why = { 0 };
 	int ret;
 
+	ret = row_guest(agent, row, &found, &why);
+	if (ret && ret != -ENOENT)
+		return fail_set(fail, ret, "%s", why.err ? why.text : strerror(-ret));
 	definition_end(agent, row, false);
 	ret = row_move(agent, row, STATE_DISCARDED, fail);
-	if (ret)
-		return ret;
-	states_remove(agent, row);
-	ret = row_guest(agent, row, &found, &why);
 	if (!ret) {
-		if ((found.description.incoming && !found.description.running) ||
-		    is_attached(agent, found.description.pid, left))
+		states_remove(agent, row);
+		if (found.guest && ((found.description.incoming &&
+				     !found.description.running) ||
+				    is_attached(agent, found.description.pid, left)))
 			ret = guest_end(&found, fail);
-		found_close(&found);
-	} else {
-		ret = ret == -ENOENT ? 0 : fail_set(fail, ret, "%s", why.text);
+		disks_release(agent, row);
 	}
-	disks_release(agent, row);
+	if (found.guest)
+		found_close(&found);
 	return ret;
 }
 
@@ -316,10 +319,23 @@ static int row_end(struct agent *agent, const struct journal_row *row,
 				   fail);
 	if (!ret)
 		ret = settle_of(row->state)->run(agent, row, &left, fail);
-	if (!ret)
-		log_notice("migration %s of guest '%s' was left in state %s: ended", row->id,
-			   row->guest, owner_state_name(row->state));
-	return ret;
+	if (ret)
+		return ret;
+	predecessor_forget(agent, row->id, row->side);
+	log_notice("migration %s of guest '%s' was left in state %s: ended", row->id,
+		   row->guest, owner_state_name(row->state));
+	return 0;
+}
+
+/**
+ * settle_is_due() - is a row in that state ended without a worker?
+ * @state: of an open row, or STATE_NONE
+ *
+ * Return: true if it is, now or later.
+ */
+bool settle_is_due(enum owner_state state)
+{
+	return settle_of(state);
 }
 
 static void settle_later(struct agent *agent);

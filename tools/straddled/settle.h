@@ -6,6 +6,7 @@
 #include "agent.h"
 
 void settle_rows(struct agent *agent);
+bool settle_is_due(enum owner_state state);
 bool settle_row(struct agent *agent, const struct journal_row *row, const char *reason);
 
 #endif

@@ -316,7 +316,7 @@ void worker_ended(struct worker *worker)
 	worker_rpc_drain(worker);
 	if (worker->begun)
 		row_close(worker, &info, &row);
-	if (worker->kind != WORKER_ANSWER)
+	if (worker->kind != WORKER_ANSWER && !settle_is_due(row.state))
 		predecessor_forget(worker->agent, worker->id, worker->side);
 	if (!worker->begun && worker->kind == WORKER_SOURCE && !*worker->error &&
 	    !(worker->dry_run && info.si_code == CLD_EXITED && !info.si_status))
