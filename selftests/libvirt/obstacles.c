@@ -139,6 +139,22 @@ TEST_F_TIMEOUT(obstacles, emulator_there_is_asked_as_nobody, JOURNEY_TIMEOUT_S)
 	EXPECT_STREQ("65534\n", who);
 }
 
+/* Nor is it waited for, once it has said something. */
+TEST_F_LONG(obstacles, emulator_that_does_not_end_is_ended, JOURNEY_TIMEOUT_S)
+{
+	static const char script[] = "printf '#!/bin/sh\\n"
+		"echo QEMU emulator version 7.2.0\\n"
+		"exec >/dev/null 2>&1\\nexec sleep 1234\\n' >" EMULATOR;
+	static const char *const argv[] = { "/bin/sh", "-c", script, NULL };
+	const struct domain domain = { .emulator = EMULATOR };
+
+	boot(self, &domain);
+	ASSERT_EQ(0, virt_host_run(self->journey.there, argv, NULL, 0, NULL));
+	EXPECT_NE(0, straddle(self, "--live", "--postcopy", "--dry-run", NULL));
+	expect_said(self, "does not tell its version");
+	EXPECT_EQ(0, host_processes(self->journey.there->host, "sleep"));
+}
+
 TEST_F_TIMEOUT(obstacles, other_version_is_refused_unless_it_is_allowed, JOURNEY_TIMEOUT_S)
 {
 	const struct domain domain = {

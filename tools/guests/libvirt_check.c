@@ -78,11 +78,12 @@ static bool version_same(const char *one, const char *other)
 	return length == strcspn(other, " ") && !strncmp(one, other, length);
 }
 
-static void check_version(const struct check *check, const char *emulator)
+/* Return: false: it is no QEMU, and libvirt need not try it either. */
+static bool check_version(const struct check *check, const char *emulator)
 {
 	const char *there = check->incoming->version;
 	char here[64] = "";
-	int ret = qemu_version(emulator, &QEMU_USER_NOBODY, here, sizeof(here));
+	int ret = qemu_version(emulator, here, sizeof(here));
 
 	if (ret == -ENOENT)
 		obstacle(check->all, ret,
@@ -97,6 +98,7 @@ static void check_version(const struct check *check, const char *emulator)
 			 "its QEMU is %.*s and %s here is %.*s: install the same, or try --allow-version-skew",
 			 (int)strcspn(there, " "), there, emulator,
 			 (int)strcspn(here, " "), here);
+	return !ret;
 }
 
 /* Can libvirt here start this machine with this emulator at all? */
@@ -213,10 +215,8 @@ static void check_all(const struct check *check)
 	__cleanup_free char *emulator = xml_get(check->xml, "/domain/devices/emulator");
 
 	check_name(check);
-	if (emulator) {
-		check_version(check, emulator);
+	if (emulator && check_version(check, emulator))
 		check_machine(check, emulator);
-	}
 	check_cpu(check);
 	xml_each(check->xml, "/domain/devices/interface", interface_look,
 		 (void *)(uintptr_t)check);

@@ -150,15 +150,13 @@ static int disk_look(const struct xml *disk, void *arg)
 static void version_note(struct guest *guest, struct guest_description *to,
 			 struct obstacles *all)
 {
-	const struct qemu_user ourselves = { 0, 0 };
-	char program[64];
-	int ret;
+	int ret = qemu_version_of(guest->qemu.pid, to->version,
+				  sizeof(to->version));
 
-	snprintf(program, sizeof(program), "/proc/%d/exe", (int)guest->qemu.pid);
-	ret = qemu_version(program, &ourselves, to->version, sizeof(to->version));
 	if (ret)
-		obstacle(all, ret, "its QEMU does not tell its version (%s --version: %s)",
-			 program, strerror(-ret));
+		obstacle(all, ret,
+			 "its QEMU does not tell its version (/proc/%d/exe --version: %s)",
+			 (int)guest->qemu.pid, strerror(-ret));
 }
 
 /* What was never written down, such as backing files, is in no definition. */

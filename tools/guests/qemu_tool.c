@@ -50,6 +50,7 @@ int qemu_tool_find(const char *name, char *path, size_t size)
 /* What the new program is to have; made before the fork. */
 struct tool {
 	char path[PATH_SIZE];
+	int program;		/* instead of the path; -1: none */
 	const char *const *argv;
 	const struct qemu_user *as;
 	int output;		/* -1: none */
@@ -62,7 +63,7 @@ static int tool_init(struct tool *tool, const char *const argv[],
 		     const struct qemu_user *as)
 {
 	*tool = (struct tool){
-		.argv = argv, .as = as, .output = -1, .listener = -1,
+		.argv = argv, .as = as, .program = -1, .output = -1, .listener = -1,
 		.listen_pid = "LISTEN_PID=",
 		.environment = { (char *)"PATH=/usr/bin:/bin", (char *)"LC_ALL=C" },
 	};
@@ -93,6 +94,17 @@ static int user_become(const struct qemu_user *as)
 	return 0;
 }
 
+static void program_become(const struct tool *tool)
+{
+	char *const *argv = (char *const *)(uintptr_t)tool->argv;
+
+	if (tool->program < 0)
+		execve(tool->path, argv, tool->environment);
+	else
+		syscall(SYS_execveat, LISTEN_FD, "", argv, tool->environment,
+			AT_EMPTY_PATH);
+}
+
 static void become(struct tool *tool, pid_t parent)
 {
 	int null = open("/dev/null", O_RDWR);
@@ -106,14 +118,16 @@ static void become(struct tool *tool, pid_t parent)
 		dup2(tool->output, STDERR_FILENO);
 	if (tool->listener >= 0)
 		dup2(tool->listener, LISTEN_FD);
-	close_range(tool->listener >= 0 ? LISTEN_FD + 1 : LISTEN_FD, ~0u, 0);
+	else if (tool->program >= 0)
+		dup2(tool->program, LISTEN_FD);
+	close_range(LISTEN_FD + (tool->listener >= 0 || tool->program >= 0), ~0u, 0);
+	setpgid(0, 0);
 	number_put(tool->listen_pid + strlen(tool->listen_pid),
 		   (unsigned int)getpid());
 	/* After the user was changed, which takes it back. */
 	if (!user_become(tool->as) && !prctl(PR_SET_PDEATHSIG, SIGKILL) &&
 	    !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && getppid() == parent)
-		execve(tool->path, (char *const *)(uintptr_t)tool->argv,
-		       tool->environment);
+		program_become(tool);
 	_exit(127);
 }
 
@@ -162,6 +176,43 @@ static int output_read(int fd, char *text, size_t size, uint64_t end_ns)
 	}
 }
 
+/* It has said all; but a program that a peer names may not end. */
+static int tool_end(const struct guest_server *child, int ret, uint64_t end_ns)
+{
+	uint64_t now = now_ns();
+	int status = 0;
+
+	if (!ret)
+		ret = sys_wait_fd(child->pidfd, POLLIN, now < end_ns ?
+				  (int)((end_ns - now) / 1000000) : 0);
+	if (ret)
+		kill(-child->pid, SIGKILL);
+	sys_retry(waitpid(child->pid, &status, 0));
+	close(child->pidfd);
+	return ret ? ret : status ? -EIO : 0;
+}
+
+static int tool_run(struct tool *tool, int timeout_ms, char *text, size_t size)
+{
+	uint64_t end_ns = now_ns() + (uint64_t)timeout_ms * 1000000;
+	__cleanup_fd int ours = -1;
+	struct guest_server child;
+	int fds[2], ret = sys_ret(pipe2(fds, O_CLOEXEC));
+
+	*text = '\0';
+	if (ret)
+		return ret;
+	ours = fds[0];
+	tool->output = fds[1];
+	ret = tool_start(tool, &child);
+	close(fds[1]);
+	if (ret)
+		return ret;
+	ret = tool_end(&child, output_read(ours, text, size, end_ns), end_ns);
+	text[strcspn(text, "\n")] = *text == '{' ? '\n' : '\0';
+	return ret;
+}
+
 /**
  * qemu_tool_run() - run a program of QEMU's to its end
  * @argv: its arguments; the first is its name
@@ -176,31 +227,34 @@ static int output_read(int fd, char *text, size_t size, uint64_t end_ns)
 int qemu_tool_run(const char *const argv[], const struct qemu_user *as,
 		  int timeout_ms, char *text, size_t size)
 {
-	__cleanup_fd int ours = -1;
-	struct guest_server child;
 	struct tool tool;
-	int fds[2], status = 0;
 	int ret = tool_init(&tool, argv, as);
 
 	*text = '\0';
-	if (!ret)
-		ret = sys_ret(pipe2(fds, O_CLOEXEC));
-	if (ret)
-		return ret;
-	ours = fds[0];
-	tool.output = fds[1];
-	ret = tool_start(&tool, &child);
-	close(fds[1]);
-	if (ret)
-		return ret;
-	ret = output_read(ours, text, size,
-			  now_ns() + (uint64_t)timeout_ms * 1000000);
-	if (ret)
-		kill(child.pid, SIGKILL);
-	sys_retry(waitpid(child.pid, &status, 0));
-	close(child.pidfd);
-	text[strcspn(text, "\n")] = *text == '{' ? '\n' : '\0';
-	return ret ? ret : status ? -EIO : 0;
+	return ret ? ret : tool_run(&tool, timeout_ms, text, size);
+}
+
+/**
+ * qemu_tool_run_open() - run a program that is open already
+ * @program: descriptor; whoever runs it may not be able to find it by a path
+ * @argv: its arguments
+ * @as: who it is to be
+ * @timeout_ms: how long it may take
+ * @text: receives what it says, as much as fits
+ * @size: of @text
+ *
+ * Return: as qemu_tool_run().
+ */
+int qemu_tool_run_open(int program, const char *const argv[],
+		       const struct qemu_user *as, int timeout_ms, char *text,
+		       size_t size)
+{
+	struct tool tool = {
+		.program = program, .argv = argv, .as = as, .listener = -1,
+		.environment = { (char *)"PATH=/usr/bin:/bin", (char *)"LC_ALL=C" },
+	};
+
+	return tool_run(&tool, timeout_ms, text, size);
 }
 
 /**

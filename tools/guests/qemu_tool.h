@@ -19,11 +19,14 @@ struct qemu_user {
 int qemu_tool_find(const char *name, char *path, size_t size);
 int qemu_tool_run(const char *const argv[], const struct qemu_user *as,
 		  int timeout_ms, char *text, size_t size);
+int qemu_tool_run_open(int program, const char *const argv[],
+		       const struct qemu_user *as, int timeout_ms, char *text,
+		       size_t size);
 int qemu_tool_serve(const char *const argv[], const struct qemu_user *as,
 		    int listener, struct guest_server *server);
 
 /* qemu_version.c */
-int qemu_version(const char *program, const struct qemu_user *as, char *text,
-		 size_t size);
+int qemu_version(const char *program, char *text, size_t size);
+int qemu_version_of(pid_t pid, char *text, size_t size);
 
 #endif
