@@ -6,11 +6,18 @@
  * checks what it reads; a second one holds what nobody writes, and is compared
  * afterwards.
  */
+#include <errno.h>
+#include <linux/loop.h>
+#include <linux/major.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/sysmacros.h>
 
+#include "cleanup.h"
 #include "harness.h"
 #include "images.h"
+#include "sys.h"
 #include "tools/lib/migration_json.h"
 
 FIXTURE(copied) {
@@ -145,6 +152,122 @@ TEST_F_TIMEOUT(copied, disks_cross_and_come_back, JOURNEY_TIMEOUT_S)
 		if (variant->overlay)
 			image_run(journey->there, "rm " STILL);
 	}
+}
+
+/* ---- onto a block device ------------------------------------------------ */
+
+#define DEVICE		VIRT_PRIVATE "/device"
+#define DEVICE_SIZE	(16 << 20)	/* the disk's */
+#define QEMU_ID		64055		/* the hosts' libvirt-qemu */
+#define XML_MAX		32768
+
+FIXTURE(device) {
+	struct journey journey;
+	int loop;		/* the device goes when nobody has it open */
+};
+
+FIXTURE_VARIANT(device) {
+	off_t size;
+	const char *refused;	/* in these words, or NULL */
+};
+
+FIXTURE_VARIANT_ADD(device, as_large) { .size = DEVICE_SIZE };
+FIXTURE_VARIANT_ADD(device, larger) {
+	.size = DEVICE_SIZE + (1 << 20), .refused = "make it anew and as large",
+};
+
+/* Return: a loop device over @file, -errno where there are none. */
+static int loop_make(const char *file, off_t size, dev_t *number)
+{
+	struct loop_config config = { .info.lo_flags = LO_FLAGS_AUTOCLEAR };
+	__cleanup_fd int control = sys_ret(open("/dev/loop-control", O_RDWR | O_CLOEXEC));
+	__cleanup_fd int fd = sys_ret(open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	int free = control < 0 ? control : sys_ret(ioctl(control, LOOP_CTL_GET_FREE));
+	char path[32];
+	int loop, ret;
+
+	if (free < 0 || fd < 0 || ftruncate(fd, size))
+		return free < 0 ? free : -EIO;
+	snprintf(path, sizeof(path), "/dev/loop%d", free);
+	loop = sys_ret(open(path, O_RDWR | O_CLOEXEC));
+	config.fd = (uint32_t)fd;
+	ret = loop < 0 ? loop : sys_ret(ioctl(loop, LOOP_CONFIGURE, &config));
+	if (ret >= 0) {
+		*number = makedev(LOOP_MAJOR, (unsigned int)free);
+		return loop;
+	}
+	if (loop >= 0)
+		close(loop);
+	return ret;
+}
+
+FIXTURE_SETUP(device)
+{
+	const struct virt_options options = { .production = true };
+	char path[300];
+	dev_t number;
+
+	self->loop = -1;
+	journey_up(&self->journey, &options);
+	if (!self->journey.here)
+		return;
+	snprintf(path, sizeof(path), "%s/lib/private/under", self->journey.there->dir);
+	self->loop = loop_make(path, variant->size, &number);
+	if (self->loop < 0)
+		SKIP(return, "no loop device can be made: %s", strerror(-self->loop));
+	snprintf(path, sizeof(path), "%s/lib/private/device", self->journey.there->dir);
+	ASSERT_EQ(0, mknod(path, S_IFBLK | 0600, number));
+	ASSERT_EQ(0, chown(path, QEMU_ID, QEMU_ID));
+}
+
+FIXTURE_TEARDOWN(device)
+{
+	journey_down(&self->journey);
+	if (self->loop >= 0)
+		close(self->loop);
+}
+
+/* Its definition there: the first disk is on the device. */
+static void definition_there(struct journey *journey)
+{
+	static const char script[] =
+		"virsh -q -c qemu:///system dumpxml --migratable " JOURNEY_GUEST
+		" | sed \":a;N;\\$!ba;s#<disk type='file'\\([^>]*>[^<]*<driver[^>]*>[^<]*\\)"
+		"<source file='" BUSY "'#<disk type='block'\\1<source dev='" DEVICE "'#\""
+		" >" VIRT_PRIVATE "/there && grep -q \"dev='" DEVICE "'\" " VIRT_PRIVATE "/there";
+
+	image_run(journey->here, script);
+}
+
+TEST_F_TIMEOUT(device, takes_the_copy_of_a_file, JOURNEY_TIMEOUT_S)
+{
+	static const struct domain domain = {
+		.disks = { PRIVATE(BUSY, "raw", "virtio") },
+	};
+	struct journey *journey = &self->journey;
+	char options[512], there[XML_MAX] = "";
+
+	journey_boot(journey, &domain, "straddle.witness=none straddle.disk_rate=2000");
+	definition_there(journey);
+	snprintf(options, sizeof(options), PRECOPY ALL ",\"xml\":\"%s/lib/private/there\"",
+		 journey->here->dir);
+	if (variant->refused) {
+		EXPECT_EQ(-ECANCELED, move_run(&journey->move, journey->here->host,
+					       JOURNEY_GUEST, journey->there->host->address,
+					       options));
+		EXPECT_NE(NULL, strstr(journey->move.error, variant->refused)) {
+			TH_LOG("%s", journey->move.error);
+		}
+		return;
+	}
+	journey_move(journey, options);
+	EXPECT_EQ(0, domain_dumpxml(journey->here, JOURNEY_GUEST, there, sizeof(there),
+				    NULL));
+	EXPECT_NE(NULL, strstr(there, "dev='" DEVICE "'"));
+	journey_arrived(journey, "running");
+	journey_proves_itself(journey);
+	copy_expect_tidy(journey->here);
+	copy_expect_tidy(journey->there);
 }
 
 TEST_HARNESS_MAIN

@@ -45,13 +45,15 @@ static int image_capacity(const struct guest_image *image, uint64_t *capacity)
 	return ret;
 }
 
-/* One that is there already: is it as large? Devices may be larger. */
+/*
+ * One that is there already: is it as large? A larger device would not do:
+ * the guest would see another disk, and QEMU does not mirror to one.
+ */
 static void check_there(const struct guest_incoming *incoming,
 			const struct guest_disk *disk,
 			const struct guest_image *image,
 			const struct stat *status, struct obstacles *all)
 {
-	bool larger = S_ISBLK(status->st_mode) && !libvirt_image_is_qcow2(image);
 	uint64_t capacity = 0;
 	int ret;
 
@@ -72,10 +74,9 @@ static void check_there(const struct guest_incoming *incoming,
 		obstacle(all, ret,
 			 "%s, where disk %s goes, is no image of format %s (qemu-img info)",
 			 image->path, disk->target, image->format);
-	else if (capacity != disk->capacity &&
-		 (!larger || capacity < disk->capacity))
+	else if (capacity != disk->capacity)
 		obstacle(all, -EFBIG,
-			 "disk %s has %llu bytes at the source, and %s here %llu: make it anew, or move it away and it will be made",
+			 "disk %s has %llu bytes at the source, and %s here %llu: make it anew and as large, or, if it is a file, move it away and it will be made",
 			 disk->target, (unsigned long long)disk->capacity,
 			 image->path, (unsigned long long)capacity);
 }
