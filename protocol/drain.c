@@ -22,6 +22,10 @@ int pause_ask(struct migration *m)
 
 	if (ret == 1 && m->description.running)
 		news_paused(m);
+	else if (ret == 1)
+		m->drained = false;	/* not by us */
+	else if (!ret && !m->description.running && m->description.drain)
+		news_resumed(m);	/* it ran until now */
 	return ret < 0 ? ret : 0;
 }
 
@@ -35,14 +39,31 @@ int drain_begin(struct migration *m)
 {
 	int ret;
 
-	if (!m->description.drain || !m->description.running || m->drained ||
-	    m->state == STATE_STOPPED)
+	if (!m->description.drain || m->drained || m->state == STATE_STOPPED)
 		return 0;
 	m->drained_ns = now_ns();
 	m->drained = true;	/* also if it failed half way */
 	ret = pause_ask(m);
 	m->progress.downtime_pause_ns = now_ns() - m->drained_ns;
 	return ret;
+}
+
+/**
+ * drain_broken() - did somebody resume it while it was to stand still?
+ * @m: scanned
+ *
+ * What was scanned then may have been written meanwhile: it is scanned again.
+ *
+ * Return: true if it runs.
+ */
+bool drain_broken(struct migration *m)
+{
+	if (!m->description.drain || m->state == STATE_STOPPED ||
+	    !m->driver->runs || m->news_fd < 0 ||
+	    m->driver->runs(m->guest) != GUEST_RUNS)
+		return false;
+	m->drained = false;
+	return true;
 }
 
 /**

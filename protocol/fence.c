@@ -4,9 +4,9 @@
  *
  * A held guest is an ordinary paused one to everybody else: an operator, or a
  * program that watches over guests, may resume it. Before the dest is asked,
- * its process is stopped by SIGSTOP. Once it runs there, its memory is
- * write-protected here by a userfaultfd of its own; then the process goes on,
- * so that its hypervisor answers. A vCPU that is started nevertheless waits at
+ * its process is stopped by SIGSTOP. Once the dest has answered, or takes long,
+ * its memory is write-protected here by a userfaultfd of its own; then the
+ * process goes on, so that its hypervisor answers. A vCPU that is started nevertheless waits at
  * its first write.
  *
  * Protecting takes mmap_lock, 20 ms for a GiB, and whoever reads a page that

@@ -142,20 +142,29 @@ static void attachment_end(struct migration *m)
 }
 
 /**
- * memory_detach() - take the userfaultfd out of the guest's process again
- * @m: attached or not. Regions are unregistered with it
+ * memory_unregister() - dest: whoever waits for a page goes on without
+ * @m: registered or not
  */
-void memory_detach(struct migration *m)
+void memory_unregister(struct migration *m)
 {
 	unsigned int i;
 
-	if (m->attachment.uffd < 0)
-		return;
 	for (i = 0; i < m->map.count && m->registered; i++)
 		uffd_unregister(m->attachment.uffd,
 				page_range(&m->map.regions[i], 0,
 					   m->map.regions[i].pages));
 	m->registered = false;
+}
+
+/**
+ * memory_detach() - take the userfaultfd out of the guest's process again
+ * @m: attached or not. Regions are unregistered with it
+ */
+void memory_detach(struct migration *m)
+{
+	if (m->attachment.uffd < 0)
+		return;
+	memory_unregister(m);
 	memory_untrack(m);
 	attachment_end(m);
 }

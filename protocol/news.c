@@ -32,17 +32,25 @@ void news_paused(struct migration *m)
 			m->description.name);
 }
 
+/**
+ * news_resumed() - somebody resumed a guest that was paused
+ * @m: source, performing
+ */
+void news_resumed(struct migration *m)
+{
+	m->description.running = true;
+	progress_decide(m, "somebody resumed guest '%s': it will run on %s",
+			m->description.name, m->options.host);
+}
+
 static void performing(struct migration *m, enum guest_runs now)
 {
 	if (m->drained || (now == GUEST_RUNS) == m->description.running)
 		return;
-	if (now == GUEST_PAUSED) {
+	if (now == GUEST_PAUSED)
 		news_paused(m);
-	} else if (now == GUEST_RUNS) {
-		m->description.running = true;
-		progress_decide(m, "somebody resumed guest '%s': it will run on %s",
-				m->description.name, m->options.host);
-	}
+	else if (now == GUEST_RUNS)
+		news_resumed(m);
 }
 
 static void held(struct migration *m, enum guest_runs now)

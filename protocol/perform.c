@@ -38,6 +38,7 @@ int perform_stop(struct migration *m)
 	if (!m->drained) {
 		m->progress.downtime_pause_ns = 0;
 		ret = part_time(m, &m->progress.downtime_pause_ns, pause_ask);
+		m->paused_by_us = m->description.running;
 	}
 	m->drained = false;	/* it stands still for good */
 	if (!ret)
@@ -188,6 +189,7 @@ int perform_source(struct migration *m)
 		ret = part_time(m, &m->progress.downtime_save_ns, save);
 	if (!ret)
 		ret = state_send(m, m->state_fd, false);
+	m->state_sent = !ret;
 	return ret;
 }
 
@@ -218,6 +220,9 @@ static void guest_resume(struct migration *m)
 void perform_undo_source(struct migration *m)
 {
 	storage_cancel(m);	/* may keep libvirt from resuming it */
+	/* What loads there has the locks of its disks. */
+	if (m->state_sent && !m->never_ran)
+		prepare_give_up(m);
 	guest_resume(m);
 	/* The dest hears why before its lanes break. */
 	prepare_undo_source(m);

@@ -137,6 +137,7 @@ int migration_run(struct migration *m)
  */
 void migration_fini(struct migration *m)
 {
+	fence_finish(m);	/* whatever ended it: its hypervisor answers */
 	source_destroy(m->source);
 	dest_destroy(m->dest);
 	accepter_destroy(m->accepter);

@@ -11,6 +11,7 @@ int begin_row(struct migration *m);
 void begin_undo_source(struct migration *m);
 int prepare_source(struct migration *m);
 void prepare_undo_source(struct migration *m);
+void prepare_give_up(struct migration *m);
 int prepare_dest(struct migration *m);
 void prepare_undo_dest(struct migration *m);
 void prepare_discard(struct migration *m);
@@ -83,16 +84,19 @@ void fence_lift(struct migration *m);
 void fence_open(struct migration *m);
 int pause_ask(struct migration *m);
 int drain_begin(struct migration *m);
+bool drain_broken(struct migration *m);
 int drain_end(struct migration *m);
 
 /* news.c: what somebody else had the hypervisor do */
 int news_watch(struct migration *m);
 int news_take(struct migration *m);
 void news_paused(struct migration *m);
+void news_resumed(struct migration *m);
 
 /* memory.c: regions, userfaultfd, dirty tracking */
 int memory_map_regions(struct migration *m);
 int memory_attach(struct migration *m, uint64_t features);
+void memory_unregister(struct migration *m);
 void memory_detach(struct migration *m);
 int memory_track(struct migration *m);
 void memory_untrack(struct migration *m);

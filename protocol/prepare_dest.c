@@ -305,14 +305,17 @@ static void process_kill(struct migration *m)
 void prepare_discard(struct migration *m)
 {
 	struct fail ignored = { 0 };
+	bool alive = m->guest && !m->guest_ended;
 
+	/* Dead before it is let go: who waits for a page never sees zeroes. */
+	if (alive)
+		process_kill(m);
+	/* But for a lane of ours that writes one: it waits, too. */
+	memory_unregister(m);
 	dest_destroy(m->dest);	/* nobody uses the userfaultfd any more */
 	m->dest = NULL;
-	/* Dead before it is let go: who waits for a page never sees zeroes. */
-	if (m->guest && !m->guest_ended) {
-		process_kill(m);
+	if (alive)
 		m->driver->destroy(m->guest, &ignored);
-	}
 	m->guest_ended = true;
 	memory_detach(m);
 	storage_discard(m);

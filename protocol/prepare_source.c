@@ -17,6 +17,7 @@
 #include "sys.h"
 
 #define CONNECT_TIMEOUT_MS	10000
+#define GIVE_UP_TIMEOUT_MS	5000	/* the same, while the guest stands still */
 #define DISCARD_TIMEOUT_MS	30000	/* silence while the dest undoes Prepare */
 
 static int control_connect(struct migration *m)
@@ -161,15 +162,26 @@ int prepare_source(struct migration *m)
 }
 
 /* The dest closes when nothing is left of the guest that it had made. */
-static void discarded_wait(struct migration *m)
+static void discarded_wait(struct migration *m, int timeout_ms)
 {
 	struct fail ignored = { 0 };
 	struct message message;
 
 	while (m->channel &&
-	       !message_receive(m->channel, SIDE_DEST, m->phase,
-				DISCARD_TIMEOUT_MS, &message, &ignored))
+	       !message_receive(m->channel, SIDE_DEST, m->phase, timeout_ms,
+				&message, &ignored))
 		message_fini(&message);
+}
+
+/**
+ * prepare_give_up() - have the dest undo it, and wait for that a while
+ * @m: failed, and not asked
+ */
+void prepare_give_up(struct migration *m)
+{
+	cancel_send(m, m->fail.text);
+	discarded_wait(m, GIVE_UP_TIMEOUT_MS);
+	channel_lost(m);
 }
 
 /**
@@ -182,6 +194,6 @@ void prepare_undo_source(struct migration *m)
 	cancel_send(m, m->fail.text);
 	/* The other engine is to find the guest's name free there. */
 	if (m->options.engine == ENGINE_AUTO && m->state == STATE_BEGUN)
-		discarded_wait(m);
+		discarded_wait(m, DISCARD_TIMEOUT_MS);
 	channel_lost(m);
 }

@@ -228,6 +228,7 @@ struct migration {
 	struct round_result round;	/* the last one */
 	uint32_t barrier;		/* generation that is all across */
 	int state_fd;			/* device state, or -1 */
+	bool state_sent;		/* all of it: the dest loads */
 
 	/* Dest. */
 	char *prepare_live;		/* definition, owned */

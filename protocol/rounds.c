@@ -10,6 +10,7 @@
 #define NS_PER_S	1000000000.0
 #define NS_PER_MS	1000000ull
 /* Everything was sent: what is left is in buffers of the network. */
+#define DRAIN_TRIES		16	/* somebody resumes it again and again */
 #define BARRIER_TIMEOUT_MS	60000
 
 /**
@@ -132,15 +133,17 @@ int round_run(struct migration *m)
 static bool postcopy_is_near(const struct migration *m)
 {
 	const struct migration_options *options = &m->options;
+	enum outlook outlook;
 
 	if (m->switch_asked || options->postcopy_after_precopy)
 		return true;
 	if (rounds_timed_out(m))
 		return options->timeout_action == TIMEOUT_POSTCOPY;
-	return options->postcopy &&
-	       (m->progress.round >= options->rounds_max ||
-		estimate_outlook(&m->round, options->downtime_ns,
-				 m->progress.memory_bytes) == OUTLOOK_HOPELESS);
+	outlook = estimate_outlook(&m->round, options->downtime_ns,
+				   m->progress.memory_bytes);
+	return options->postcopy && outlook != OUTLOOK_CONVERGED &&
+	       (outlook == OUTLOOK_HOPELESS ||
+		m->progress.round >= options->rounds_max);
 }
 
 /*
@@ -175,14 +178,19 @@ static int scan(struct migration *m)
  */
 static int round_scan(struct migration *m)
 {
-	int ret = source_written(m->source, &m->tracker);
+	int tries, ret = source_written(m->source, &m->tracker);
 
 	if (!ret)
 		ret = stale_tell(m);
-	if (!ret)
+	for (tries = 0; !ret && tries < DRAIN_TRIES; tries++) {
 		ret = drain_begin(m);
-	if (!ret)
-		ret = part_time(m, &m->progress.downtime_scan_ns, scan);
+		if (!ret)
+			ret = part_time(m, &m->progress.downtime_scan_ns, scan);
+		if (!ret && !drain_broken(m))
+			break;
+	}
+	if (tries == DRAIN_TRIES)
+		ret = -EBUSY;
 	if (ret < 0)
 		return fail_set(&m->fail, ret,
 				"cannot see what guest '%s' wrote: %s",

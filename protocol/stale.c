@@ -14,7 +14,7 @@ struct zap_list {
 	struct range ranges[ZAP_RANGES];
 	size_t count;
 	uint64_t found;
-	bool again;		/* these were zapped once already */
+	bool again;		/* unprotect first: no marker is to stay */
 };
 
 static int zap_flush(struct zap_list *list)
@@ -87,8 +87,9 @@ int memory_zap_stale(struct migration *m)
  * @stale: a bit a page
  *
  * They go while the guest still runs at the source, so that memory_zap_stale()
- * has little left to do while it stands still. A shared page's bytes stay in
- * its file: nothing of it is mapped here.
+ * has little left to do while it stands still. A round may follow all the same,
+ * and write them once more. A shared page's bytes stay in its file: nothing of
+ * it is mapped here.
  *
  * Return: 0 or -errno with @m->fail.
  */
@@ -106,6 +107,7 @@ int memory_drop(struct migration *m, struct region *region, uint64_t first,
 	if (!list)
 		return -ENOMEM;
 	list->m = m;
+	list->again = true;	/* a marker would be taken for the page */
 	for (; !ret; page = end) {
 		page = bitmap_next(&set, page, pages, true);
 		if (page >= pages)

@@ -365,7 +365,8 @@ static void wait_set(const struct migration *m, struct pollfd *fds)
 		fds[WAIT_FENCE].fd = m->fence.uffd;
 	if (m->guest && !m->guest_ended)
 		fds[WAIT_GUEST].fd = m->driver->pidfd(m->guest);
-	fds[WAIT_NEWS].fd = m->news_fd;
+	if (!m->loading)	/* which uses the guest, too */
+		fds[WAIT_NEWS].fd = m->news_fd;
 	fds[WAIT_LOAD].fd = load_fd(m);
 }
 

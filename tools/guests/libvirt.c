@@ -67,7 +67,8 @@ void libvirt_guest_close(struct guest *guest)
 		return;
 	libvirt_events_end(guest->events);
 	libvirt_incoming_end(guest->incoming);
-	qemu_save_end(&guest->qemu);
+	if (guest->qemu.devices >= 0)	/* a used one is its resume's */
+		qemu_save_end(&guest->qemu);
 	if (guest->domain)
 		virDomainFree(guest->domain);
 	virConnectClose(guest->connection);
@@ -278,6 +279,14 @@ static int libvirt_pause(struct guest *guest, struct fail *fail)
 	return libvirt_fail(fail, "cannot suspend guest '%s'", guest->qemu.name);
 }
 
+/* It goes on here: the file that it saved into is of no use any more. */
+static int resumed(struct guest *guest)
+{
+	if (guest->qemu.devices < 0)
+		qemu_save_end(&guest->qemu);
+	return 0;
+}
+
 static int libvirt_resume(struct guest *guest, struct fail *fail)
 {
 	struct fail why = { 0 };
@@ -288,12 +297,12 @@ static int libvirt_resume(struct guest *guest, struct fail *fail)
 	for (tries = 0; virDomainResume(guest->domain) < 0; tries++) {
 		libvirt_fail(&why, "cannot resume guest '%s'", guest->qemu.name);
 		if (state_is(guest, VIR_DOMAIN_RUNNING))
-			return 0;	/* somebody was faster */
+			break;		/* somebody was faster */
 		if (tries == RESUME_TRIES || !state_is(guest, VIR_DOMAIN_PAUSED) ||
 		    sys_wait_fd(guest->qemu.pidfd, POLLIN, RESUME_MS) != -ETIMEDOUT)
 			return fail_set(fail, why.err, "%s", why.text);
 	}
-	return 0;
+	return resumed(guest);
 }
 
 static int libvirt_map(struct guest *guest,

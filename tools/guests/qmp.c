@@ -157,13 +157,17 @@ static int qmp_map(struct guest *guest, struct guest_description *description,
 /* It is answered when vCPUs stand still and the disks are drained. */
 static int qmp_pause(struct guest *guest, struct fail *fail)
 {
+	char status[32] = "";
 	int ret;
 
 	guest->held = true;
-	ret = qemu_call(&guest->qemu.monitor, "stop", NULL, -1, NULL, fail);
+	ret = qmp_status(guest, status, sizeof(status), fail);
 	if (!ret)
-		qmp_unmark(guest);
-	return ret;
+		ret = qemu_call(&guest->qemu.monitor, "stop", NULL, -1, NULL, fail);
+	if (ret)
+		return ret;
+	qmp_unmark(guest);
+	return strcmp(status, "running") != 0;
 }
 
 /* It is answered when vCPUs run and QEMU has its disks again. */
