@@ -31,6 +31,21 @@ static int maps_add(struct maps *maps, const struct mapping *mapping)
 	return 0;
 }
 
+/*
+ * Huge pages that were registered with a userfaultfd in pieces stay in pieces
+ * (the kernel merges no such mappings), and are one mapping all the same.
+ */
+static bool continues(const struct mapping *before, const struct mapping *mapping)
+{
+	return mapping->inode && mapping->inode == before->inode &&
+	       mapping->device == before->device &&
+	       mapping->start == before->end &&
+	       mapping->offset == before->offset + (before->end - before->start) &&
+	       mapping->readable == before->readable &&
+	       mapping->writable == before->writable &&
+	       mapping->shared == before->shared;
+}
+
 static int line_take(struct maps *maps, const char *line)
 {
 	struct mapping mapping = { 0 };
@@ -45,6 +60,11 @@ static int line_take(struct maps *maps, const char *line)
 	mapping.readable = rights[0] == 'r';
 	mapping.writable = rights[1] == 'w';
 	mapping.shared = rights[3] == 's';
+	mapping.first_end = mapping.end;
+	if (maps->count && continues(&maps->table[maps->count - 1], &mapping)) {
+		maps->table[maps->count - 1].end = mapping.end;
+		return 0;
+	}
 	return maps_add(maps, &mapping);
 }
 
@@ -52,6 +72,8 @@ static int line_take(struct maps *maps, const char *line)
  * maps_read() - list the mappings of a process
  * @pid: of the process
  * @maps: receives them; maps_fini() frees it. Unchanged on error
+ *
+ * Pieces of one mapping of a file that lie side by side are one.
  *
  * Return: 0, -ESRCH (no such process, or one that is ending) or -errno.
  */
@@ -129,7 +151,7 @@ int mapping_open(pid_t pid, const struct mapping *mapping)
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
-		 (int)pid, mapping->start, mapping->end);
+		 (int)pid, mapping->start, mapping->first_end);
 	fd = sys_ret(open(path, O_RDWR | O_CLOEXEC));
 	if (fd == -EACCES || fd == -EROFS || fd == -EPERM)
 		fd = sys_ret(open(path, O_RDONLY | O_CLOEXEC));

@@ -10,6 +10,7 @@
 
 struct mapping {
 	uint64_t start, end;
+	uint64_t first_end;	/* of the first of its pieces, see maps_read() */
 	bool readable, writable;
 	bool shared;		/* MAP_SHARED */
 	uint64_t offset;	/* in its file */
