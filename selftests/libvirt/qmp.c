@@ -256,16 +256,19 @@ TEST_F_TIMEOUT(qmp, monitor_of_another_client_is_waited_for_and_told, 60)
 	qmp_driver.close(guest);
 }
 
-/* Its state, taken by the driver; the guest goes on being open. */
+/* Its state in two parts, by the driver; the guest goes on being open. */
 static void idle_save(FIXTURE_DATA(qmp) *self, struct guest **guest,
-		      struct guest_description *seen, int *state)
+		      struct guest_description *seen, int *ahead, int *state)
 {
 	start_idle(self);
 	ASSERT_EQ(0, qmp_driver.open(&self->here, self->guest.names[0], guest,
 				     &self->fail));
 	ASSERT_EQ(0, qmp_driver.describe(*guest, seen, &self->fail));
 	ASSERT_EQ(0, qmp_driver.map(*guest, seen, &self->fail));
-	ASSERT_EQ(0, qmp_driver.pause(*guest, &self->fail));
+	ASSERT_EQ(0, qmp_driver.save_ahead(*guest, ahead, &self->fail)) {
+		TH_LOG("%s", self->fail.text);
+	}
+	ASSERT_LE(0, qmp_driver.pause(*guest, &self->fail));
 	ASSERT_EQ(0, qmp_driver.save(*guest, state, &self->fail)) {
 		TH_LOG("%s", self->fail.text);
 	}
@@ -277,14 +280,17 @@ TEST_F_TIMEOUT(qmp, loaded_one_is_incoming_until_it_is_paused, 60)
 	struct guest_incoming incoming = { .name = self->guest.names[1] };
 	struct guest_description seen, there;
 	struct guest *guest, *made;
-	int state, i;
+	int ahead, state, i;
 
-	idle_save(self, &guest, &seen, &state);
+	idle_save(self, &guest, &seen, &ahead, &state);
 	incoming.live = seen.live;
 	incoming.regions = seen.regions;
 	incoming.region_count = seen.region_count;
 	ASSERT_EQ(0, qmp_driver.create_incoming(&self->here, &incoming, &made,
 						&self->fail)) {
+		TH_LOG("%s", self->fail.text);
+	}
+	ASSERT_EQ(0, qmp_driver.load_ahead(made, ahead, &self->fail)) {
 		TH_LOG("%s", self->fail.text);
 	}
 	ASSERT_EQ(0, qmp_driver.load(made, state, &self->fail)) {
@@ -299,13 +305,14 @@ TEST_F_TIMEOUT(qmp, loaded_one_is_incoming_until_it_is_paused, 60)
 		EXPECT_FALSE(there.running);
 		EXPECT_STREQ(seen.uuid, there.uuid);
 		guest_description_fini(&there);
-		ASSERT_EQ(0, qmp_driver.pause(made, &self->fail));
+		EXPECT_EQ(1, qmp_driver.pause(made, &self->fail));
 	}
 	EXPECT_EQ(0, qmp_driver.destroy(made, &self->fail));
 	EXPECT_FALSE(qmp_driver.alive(made));
 	qmp_driver.close(made);
 	guest_description_fini(&seen);
 	qmp_driver.close(guest);
+	close(ahead);
 	close(state);
 }
 
@@ -314,9 +321,9 @@ TEST_F_TIMEOUT(qmp, one_that_is_not_loaded_ends_with_its_writer, 60)
 	struct guest_incoming incoming = { .name = self->guest.names[1] };
 	struct guest_description seen;
 	struct guest *guest, *made;
-	int state, pidfd;
+	int ahead, state, pidfd;
 
-	idle_save(self, &guest, &seen, &state);
+	idle_save(self, &guest, &seen, &ahead, &state);
 	incoming.live = seen.live;
 	ASSERT_EQ(0, qmp_driver.create_incoming(&self->here, &incoming, &made,
 						&self->fail));
@@ -327,6 +334,7 @@ TEST_F_TIMEOUT(qmp, one_that_is_not_loaded_ends_with_its_writer, 60)
 	close(pidfd);
 	guest_description_fini(&seen);
 	qmp_driver.close(guest);
+	close(ahead);
 	close(state);
 }
 
@@ -336,9 +344,9 @@ TEST_F_TIMEOUT(qmp, state_that_is_none_is_refused_in_its_words, 60)
 	struct guest_incoming incoming = { .name = self->guest.names[1] };
 	struct guest_description seen;
 	struct guest *guest, *made;
-	int state;
+	int ahead, state;
 
-	idle_save(self, &guest, &seen, &state);
+	idle_save(self, &guest, &seen, &ahead, &state);
 	incoming.live = seen.live;
 	ASSERT_EQ(0, qmp_driver.create_incoming(&self->here, &incoming, &made,
 						&self->fail));
@@ -355,6 +363,7 @@ TEST_F_TIMEOUT(qmp, state_that_is_none_is_refused_in_its_words, 60)
 	EXPECT_EQ(0, qmp_driver.resume(guest, &self->fail));
 	guest_description_fini(&seen);
 	qmp_driver.close(guest);
+	close(ahead);
 	close(state);
 }
 
