@@ -202,6 +202,27 @@ int journal_note(struct journal *journal, const char *id, enum side side,
 	return ret < 0 ? ret : 0;
 }
 
+/* @sql: sets one column to ?3. */
+static int row_set(struct journal *journal, const char *id, enum side side,
+		   const char *sql, int value, const char *doing,
+		   struct fail *fail)
+{
+	sqlite3_stmt *statement;
+	int ret = 0;
+
+	pthread_mutex_lock(&journal->lock);
+	statement = journal_prepare(journal, sql, doing, &ret, fail);
+	if (statement) {
+		journal_bind(statement, id, side);
+		(void)sqlite3_bind_int(statement, 3, value);
+		ret = statement_run(journal, statement, doing, fail);
+		if (!ret)
+			ret = journal_no_row(id, side, fail);
+	}
+	pthread_mutex_unlock(&journal->lock);
+	return ret < 0 ? ret : 0;
+}
+
 /**
  * journal_acknowledge() - the peer has heard how a migration ended
  * @journal: which
@@ -214,21 +235,27 @@ int journal_note(struct journal *journal, const char *id, enum side side,
 int journal_acknowledge(struct journal *journal, const char *id,
 			enum side side, struct fail *fail)
 {
-	static const char doing[] = "record an acknowledgement";
-	sqlite3_stmt *statement;
-	int ret = 0;
+	return row_set(journal, id, side, "UPDATE migration SET acknowledged = ?3"
+		       " WHERE id = ?1 AND side = ?2", 1, "record an acknowledgement",
+		       fail);
+}
 
-	pthread_mutex_lock(&journal->lock);
-	statement = journal_prepare(journal, "UPDATE migration SET acknowledged = 1"
-				    " WHERE id = ?1 AND side = ?2", doing, &ret, fail);
-	if (statement) {
-		journal_bind(statement, id, side);
-		ret = statement_run(journal, statement, doing, fail);
-		if (!ret)
-			ret = journal_no_row(id, side, fail);
-	}
-	pthread_mutex_unlock(&journal->lock);
-	return ret < 0 ? ret : 0;
+/**
+ * journal_paused() - its owner paused the guest, or resumed it
+ * @journal: which
+ * @id: of the migration
+ * @side: this host's
+ * @paused: what it is if the migration ends here
+ * @fail: says why not
+ *
+ * Return: 0, -ENOENT or -errno.
+ */
+int journal_paused(struct journal *journal, const char *id, enum side side,
+		   bool paused, struct fail *fail)
+{
+	return row_set(journal, id, side, "UPDATE migration SET paused = ?3"
+		       " WHERE id = ?1 AND side = ?2", paused,
+		       "record that a guest was paused", fail);
 }
 
 /**

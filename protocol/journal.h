@@ -104,6 +104,9 @@ int journal_move(struct journal *journal, const char *id, enum side side,
 int journal_note(struct journal *journal, const char *id, enum side side,
 		 const char *error, const char *summary, const char *proof,
 		 struct fail *fail);
+/* Its owner paused the guest, or resumed it: so it is if it stays here. */
+int journal_paused(struct journal *journal, const char *id, enum side side,
+		   bool paused, struct fail *fail);
 /* -ENOENT: no such row, which is silence and not an answer. */
 int journal_get(struct journal *journal, const char *id, enum side side,
 		struct journal_row *row, struct fail *fail);

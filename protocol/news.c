@@ -20,6 +20,14 @@ int news_watch(struct migration *m)
 	       m->driver->watch(m->guest, &m->news_fd, &m->fail) : 0;
 }
 
+/* For whoever has to end this, if we die. A row that did not hear is behind. */
+static void remember(struct migration *m)
+{
+	struct fail ignored = { 0 };
+
+	m->port_ops->paused(m->port, !m->description.running, &ignored);
+}
+
 /**
  * news_paused() - somebody paused the guest, which stays paused
  * @m: source, performing
@@ -28,6 +36,7 @@ void news_paused(struct migration *m)
 {
 	m->description.running = false;
 	m->drained = m->paused_by_us = false;
+	remember(m);
 	progress_decide(m, "somebody paused guest '%s': it stays paused",
 			m->description.name);
 }
@@ -39,6 +48,7 @@ void news_paused(struct migration *m)
 void news_resumed(struct migration *m)
 {
 	m->description.running = true;
+	remember(m);
 	progress_decide(m, "somebody resumed guest '%s': it will run on %s",
 			m->description.name, m->options.host);
 }

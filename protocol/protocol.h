@@ -133,6 +133,9 @@ struct port_ops {
 	int (*note)(void *port, const char *error, const char *summary,
 		    const char *proof, struct fail *fail);
 
+	/* Its owner paused or resumed the guest: so it is if it stays. */
+	int (*paused)(void *port, bool paused, struct fail *fail);
+
 	/* The broker, which alone may ptrace. */
 	int (*attach)(void *port, pid_t pid, struct uffd_attachment *made,
 		      struct fail *fail);

@@ -103,6 +103,7 @@ TEST_F(book, what_is_written_is_read_also_later)
 	ASSERT_EQ(0, journal_note(self->journal, ID, SIDE_SOURCE, "it's full", "{\"a\":1}",
 				  "{\"p\":2}", &self->fail));
 	ASSERT_EQ(0, journal_note(self->journal, ID, SIDE_SOURCE, "later", NULL, NULL, NULL));
+	ASSERT_EQ(0, journal_paused(self->journal, ID, SIDE_SOURCE, !row.paused, NULL));
 	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(0, journal_get(self->journal, ID, SIDE_SOURCE, &got, &self->fail));
 		EXPECT_STREQ(ID, got.id);
@@ -113,6 +114,7 @@ TEST_F(book, what_is_written_is_read_also_later)
 		EXPECT_STREQ(row.peer, got.peer);
 		EXPECT_EQ(7, got.epoch);
 		EXPECT_EQ(4711, got.guest_pid);
+		EXPECT_EQ(!row.paused, got.paused);
 		EXPECT_NE(0, got.began_ns);
 		EXPECT_EQ(0, got.ended_ns);
 		EXPECT_STREQ("it's full", got.error);	/* the first one stays */
@@ -131,6 +133,7 @@ TEST_F(book, an_empty_journal_is_silence)
 	EXPECT_EQ(-ENOENT, journal_move(self->journal, ID, SIDE_DEST, STATE_GO, NULL, NULL));
 	EXPECT_EQ(-ENOENT, journal_note(self->journal, ID, SIDE_DEST, "x", NULL, NULL, NULL));
 	EXPECT_EQ(-ENOENT, journal_acknowledge(self->journal, ID, SIDE_DEST, NULL));
+	EXPECT_EQ(-ENOENT, journal_paused(self->journal, ID, SIDE_DEST, true, NULL));
 }
 
 TEST_F(book, sides_of_one_migration_are_apart)

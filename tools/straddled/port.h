@@ -16,6 +16,7 @@
  *     {"do":"note","error":S,"summary":{...},"proof":S}  each one optional;
  *                    summary: struct progress at the end, as JSON. Before
  *                    begin it is kept for the user only, not journalled
+ *     {"do":"paused","paused":B}       its owner paused or resumed the guest
  *     {"do":"attached","remote_fd":N}  number of a userfaultfd that the
  *                    broker made in the guest's process;
  *                    when a source's worker dies, the agent removes it

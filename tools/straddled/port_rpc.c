@@ -157,6 +157,19 @@ static int rpc_note(struct worker *worker, struct json_object *request,
 			    proof, fail);
 }
 
+static int rpc_paused(struct worker *worker, struct json_object *request,
+		      struct json_object *answer, struct fail *fail)
+{
+	struct json_object *paused;
+
+	(void)answer;
+	if (!worker->begun ||
+	    !json_object_object_get_ex(request, "paused", &paused))
+		return fail_set(fail, -EINVAL, "no row, or nothing of 'paused'");
+	return journal_paused(worker->agent->journal, worker->id, worker->side,
+			      json_object_get_boolean(paused), fail);
+}
+
 /* Return: the number in the guest's process, or -EINVAL. */
 static int remote_fd_of(struct worker *worker, struct json_object *request, struct fail *fail)
 {
@@ -211,6 +224,7 @@ static const struct rpc_verb rpc_verbs[] = {
 	{ "begin", rpc_begin },
 	{ "move", rpc_move },
 	{ "note", rpc_note },
+	{ "paused", rpc_paused },
 	{ "attached", rpc_attached },
 	{ "detached", rpc_detached },
 };

@@ -148,7 +148,7 @@ static void guest_thaw(pid_t pid)
 		kill(pid, SIGCONT);
 }
 
-/* STOPPING, STOPPED, RESUMING: it is to go on here, as it was at Begin. */
+/* STOPPING, STOPPED, RESUMING: it is to go on here, as its owner had it last. */
 static int settle_stopped(struct agent *agent, const struct journal_row *row,
 			  const struct remote_fds *left, struct fail *fail)
 {

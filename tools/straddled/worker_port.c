@@ -141,6 +141,15 @@ static int port_note(void *port, const char *error, const char *summary,
 	return call_simple(object, fail);
 }
 
+static int port_paused(void *port, bool paused, struct fail *fail)
+{
+	struct json_object *object = request("paused");
+
+	(void)port;
+	json_object_object_add(object, "paused", json_object_new_boolean(paused));
+	return call_simple(object, fail);
+}
+
 /* Who ends what a dead worker left has to know of its userfaultfd. */
 static int tell_attached(const char *verb, int remote_fd, struct fail *fail)
 {
@@ -296,6 +305,7 @@ const struct port_ops worker_port_ops = {
 	.begin = port_begin,
 	.move = port_move,
 	.note = port_note,
+	.paused = port_paused,
 	.attach = port_attach,
 	.zap = port_zap,
 	.detach = port_detach,
