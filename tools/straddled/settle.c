@@ -255,9 +255,10 @@ static int settle_incoming(struct agent *agent, const struct journal_row *row,
 	struct fail why = { 0 };
 	int ret;
 
+	/* One that is just ending, without its worker, needs nothing. */
 	ret = row_guest(agent, row, &found, &why);
-	if (ret && ret != -ENOENT)
-		return fail_set(fail, ret, "%s", why.err ? why.text : strerror(-ret));
+	if (ret == -ECONNREFUSED)
+		return fail_set(fail, ret, "%s", why.text);
 	definition_end(agent, row, false);
 	ret = row_move(agent, row, STATE_DISCARDED, fail);
 	if (!ret) {
