@@ -213,9 +213,13 @@ void fence_broken(struct migration *m)
  */
 void fence_lift(struct migration *m)
 {
+	struct fail ignored = { 0 };
+
 	if (m->fence_tried)
 		return;
 	fence_open(m);
+	if (m->driver->hold)
+		m->driver->hold(m->guest, false, &ignored);
 	memory_detach(m);	/* else the next migration is refused */
 }
 

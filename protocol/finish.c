@@ -98,6 +98,16 @@ static int answer_take(struct migration *m, Straddle__Answer **answer)
 	}
 }
 
+/* One that cannot be held is moved all the same, and its owner told. */
+static void hold(struct migration *m)
+{
+	struct fail why = { 0 };
+
+	if (m->driver->hold && m->driver->hold(m->guest, true, &why) < 0)
+		progress_decide(m, "do not save or move guest '%s' while it is held here: %.200s",
+				m->description.name, why.text);
+}
+
 /*
  * Its process is stopped: what is true of the guest now stays so. Where that
  * process itself is to tell, it tells before.
@@ -106,6 +116,7 @@ static int fence(struct migration *m)
 {
 	int ret = 0;
 
+	hold(m);
 	if (!m->driver->described_elsewhere)
 		ret = perform_compare(m);
 	if (!ret)

@@ -244,6 +244,12 @@ struct guest_driver {
 	int (*save)(struct guest *guest, int *state_fd, struct fail *fail);
 	int (*load)(struct guest *guest, int state_fd, struct fail *fail);
 	/*
+	 * Saved, it is held: its owner is to be kept from saving it or moving
+	 * it away, which would end its process; or that is over, as it is with
+	 * resume(), too. NULL: nobody can.
+	 */
+	int (*hold)(struct guest *guest, bool hold, struct fail *fail);
+	/*
 	 * May this thread touch guest memory while load() runs? No vCPU may:
 	 * their faults are answered from GO on. NULL: no thread does.
 	 */

@@ -104,6 +104,17 @@ TEST_F_LONG(loaded, source_that_is_resumed_waits, JOURNEY_TIMEOUT_S)
 	mishap_arrives(base);
 }
 
+/* Its memory is private: it must not end while pages of it are missing. */
+TEST_F_LONG(loaded, source_that_is_saved_is_not, JOURNEY_TIMEOUT_S)
+{
+	struct mishap *base = &self->base;
+
+	EXPECT_NE(0, mishap_sh(base->source, "timeout 20 " VIRSH "managedsave "
+			       JOURNEY_GUEST));
+	close(self->held);
+	mishap_arrives(base);
+}
+
 TEST_F_LONG(loaded, abort_is_decided_by_the_dest, JOURNEY_TIMEOUT_S)
 {
 	struct mishap *base = &self->base;

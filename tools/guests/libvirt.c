@@ -67,8 +67,11 @@ void libvirt_guest_close(struct guest *guest)
 		return;
 	libvirt_events_end(guest->events);
 	libvirt_incoming_end(guest->incoming);
-	if (guest->qemu.devices >= 0)	/* a used one is its resume's */
+	/* Of one that was saved that is its resume's. */
+	if (guest->qemu.devices >= 0 && qemu_alive(&guest->qemu)) {
 		qemu_save_end(&guest->qemu);
+		qemu_release(&guest->qemu);
+	}
 	if (guest->domain)
 		virDomainFree(guest->domain);
 	virConnectClose(guest->connection);
@@ -279,11 +282,13 @@ static int libvirt_pause(struct guest *guest, struct fail *fail)
 	return libvirt_fail(fail, "cannot suspend guest '%s'", guest->qemu.name);
 }
 
-/* It goes on here: the file that it saved into is of no use any more. */
+/* It goes on here: what it was saved into and held by is of no use any more. */
 static int resumed(struct guest *guest)
 {
-	if (guest->qemu.devices < 0)
+	if (guest->qemu.devices < 0) {
 		qemu_save_end(&guest->qemu);
+		qemu_release(&guest->qemu);
+	}
 	return 0;
 }
 
@@ -321,7 +326,18 @@ static int libvirt_save_ahead(struct guest *guest, int *state_fd,
 
 	libvirt_reach(guest);
 	ret = qemu_save_begin(&guest->qemu, fail);
+	if (!ret)
+		ret = qemu_hold_begin(&guest->qemu, fail);
 	return ret ? ret : qemu_save_ahead(&guest->qemu, state_fd, fail);
+}
+
+static int libvirt_hold(struct guest *guest, bool hold, struct fail *fail)
+{
+	libvirt_reach(guest);
+	if (hold)
+		return qemu_hold(&guest->qemu, fail);
+	qemu_release(&guest->qemu);
+	return 0;
 }
 
 static int libvirt_save(struct guest *guest, int *state_fd, struct fail *fail)
@@ -392,6 +408,7 @@ const struct guest_driver libvirt_driver = {
 	.load_ahead = libvirt_load_ahead,
 	.save = libvirt_save,
 	.load = libvirt_load,
+	.hold = libvirt_hold,
 	.loads = libvirt_loads,
 	.check_leaving = libvirt_check_leaving,
 	.check = libvirt_check,

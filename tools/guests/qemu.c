@@ -22,7 +22,7 @@ void qemu_init(struct qemu *qemu, const struct qemu_monitor_ops *ops)
 {
 	memset(qemu, 0, sizeof(*qemu));
 	qemu->pidfd = qemu->devices = -1;
-	qemu->devices_set = -1;
+	qemu->devices_set = qemu->hold_set = -1;
 	qemu->monitor.ops = ops;
 	qemu->monitor.guest = qemu->name;
 }

@@ -27,6 +27,8 @@ struct qemu {
 	/* The file for its devices, and QEMU's number for that; -1: none. */
 	int devices;			/* owned */
 	int64_t devices_set;
+	int64_t hold_set;		/* of the image that it is held by; -1 */
+	bool held;			/* that image is open */
 	struct qemu_ahead *ahead;	/* owned; NULL: nothing went ahead */
 	bool came_ahead;		/* here: it was loaded */
 };
@@ -51,6 +53,11 @@ bool qemu_loads(const struct qemu *qemu, uint32_t thread);
 /* qemu_sharers.c */
 void qemu_check_sharers(const struct qemu *qemu, struct obstacles *all);
 void qemu_check_userfaultfd(const struct qemu *qemu, struct obstacles *all);
+
+/* qemu_hold.c */
+int qemu_hold_begin(struct qemu *qemu, struct fail *fail);
+int qemu_hold(struct qemu *qemu, struct fail *fail);
+void qemu_release(struct qemu *qemu);
 
 /* qemu_save.c */
 int qemu_save_ahead(struct qemu *qemu, int *state_fd, struct fail *fail);

@@ -95,3 +95,49 @@ int qemu_human(struct qemu_monitor *monitor, const char *line, char **text,
 	json_object_put(answer);
 	return *text ? 0 : -ENOMEM;
 }
+
+/**
+ * qemu_fd_add() - hand over a descriptor, to be named /dev/fdset/N
+ * @monitor: of the guest
+ * @fd: borrowed; QEMU forgets one that it does not use when the other end of
+ *	its monitor goes away
+ * @set: receives N
+ * @fail: says what failed
+ *
+ * Return: 0 or -errno as qemu_call().
+ */
+int qemu_fd_add(struct qemu_monitor *monitor, int fd, int64_t *set,
+		struct fail *fail)
+{
+	struct json_object *answer, *id;
+	int ret = qemu_call(monitor, "add-fd", NULL, fd, &answer, fail);
+
+	if (ret)
+		return ret;
+	if (json_object_object_get_ex(answer, "fdset-id", &id))
+		*set = json_object_get_int64(id);
+	else
+		ret = fail_set(fail, -EPROTO,
+			       "QEMU of guest '%s' took a file and gave it no number",
+			       monitor->guest);
+	json_object_put(answer);
+	return ret;
+}
+
+/**
+ * qemu_fd_remove() - take it back
+ * @monitor: of the guest
+ * @set: of qemu_fd_add(), or -1: nothing; -1 afterwards
+ */
+void qemu_fd_remove(struct qemu_monitor *monitor, int64_t *set)
+{
+	struct json_object *arguments;
+	struct fail ignored = { 0 };
+
+	if (*set < 0)
+		return;
+	arguments = json_object_new_object();
+	json_object_object_add(arguments, "fdset-id", json_object_new_int64(*set));
+	qemu_call(monitor, "remove-fd", arguments, -1, NULL, &ignored);
+	*set = -1;
+}

@@ -33,5 +33,8 @@ int qemu_call(struct qemu_monitor *monitor, const char *verb,
 	      struct json_object **answer, struct fail *fail);
 int qemu_human(struct qemu_monitor *monitor, const char *line, char **text,
 	       struct fail *fail);
+int qemu_fd_add(struct qemu_monitor *monitor, int fd, int64_t *set,
+		struct fail *fail);
+void qemu_fd_remove(struct qemu_monitor *monitor, int64_t *set);
 
 #endif

@@ -38,40 +38,15 @@ static int file_make(int *fd, int *write_fd)
 	return 0;
 }
 
-static int fdset_add(struct qemu_monitor *monitor, int fd, int64_t *set,
-		     struct fail *fail)
-{
-	struct json_object *answer, *id;
-	int ret = qemu_call(monitor, "add-fd", NULL, fd, &answer, fail);
-
-	if (ret)
-		return ret;
-	if (json_object_object_get_ex(answer, "fdset-id", &id))
-		*set = json_object_get_int64(id);
-	else
-		ret = fail_set(fail, -EPROTO,
-			       "QEMU of guest '%s' took a file and gave it no number",
-			       monitor->guest);
-	json_object_put(answer);
-	return ret;
-}
-
 /**
  * qemu_save_end() - take the file back, unless its process is gone
  * @qemu: of a guest that goes on here, or does not; none begun is fine
  */
 void qemu_save_end(struct qemu *qemu)
 {
-	struct json_object *arguments;
-	struct fail ignored = { 0 };
-	int64_t set = qemu->devices_set;
-
-	qemu->devices_set = -1;
-	if (set < 0 || !qemu_alive(qemu))
-		return;
-	arguments = json_object_new_object();
-	json_object_object_add(arguments, "fdset-id", json_object_new_int64(set));
-	qemu_call(&qemu->monitor, "remove-fd", arguments, -1, NULL, &ignored);
+	if (!qemu_alive(qemu))
+		qemu->devices_set = -1;
+	qemu_fd_remove(&qemu->monitor, &qemu->devices_set);
 }
 
 /**
@@ -93,7 +68,7 @@ int qemu_save_begin(struct qemu *qemu, struct fail *fail)
 	if (ret)
 		return fail_set(fail, ret, "cannot make a file for the devices of guest '%s': %s",
 				qemu->name, strerror(-ret));
-	ret = fdset_add(&qemu->monitor, write_fd, &qemu->devices_set, fail);
+	ret = qemu_fd_add(&qemu->monitor, write_fd, &qemu->devices_set, fail);
 	if (!ret)
 		qemu->devices = take_fd(&file);
 	return ret;

@@ -177,6 +177,7 @@ static int qmp_resume(struct guest *guest, struct fail *fail)
 
 	if (ret)
 		return ret;
+	qemu_release(&guest->qemu);
 	qmp_unmark(guest);
 	guest->held = false;
 	qmp_hang_up(guest);
@@ -194,6 +195,18 @@ static int qmp_save(struct guest *guest, int *state_fd, struct fail *fail)
 	int ret = qemu_save(&guest->qemu, state_fd, fail);
 
 	qemu_save_end(&guest->qemu);
+	qmp_hang_up(guest);
+	return ret;
+}
+
+static int qmp_hold(struct guest *guest, bool hold, struct fail *fail)
+{
+	int ret = 0;
+
+	if (hold)
+		ret = qemu_hold(&guest->qemu, fail);
+	else
+		qemu_release(&guest->qemu);
 	qmp_hang_up(guest);
 	return ret;
 }
@@ -271,6 +284,7 @@ const struct guest_driver qmp_driver = {
 	.load_ahead = qmp_load_ahead,
 	.save = qmp_save,
 	.load = qmp_load,
+	.hold = qmp_hold,
 	.loads = qmp_loads,
 	.check = qmp_check,
 	.create_incoming = qmp_create_incoming,
