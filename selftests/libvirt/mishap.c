@@ -168,6 +168,9 @@ void mishap_goes_on(struct mishap *self, const char *words)
 	mishap_nothing(self->dest);
 	journey_is_here(&self->journey, "running");
 	journey_proves_itself(&self->journey);
+	/* Nothing that it was held by is left. */
+	EXPECT_EQ(0, mishap_sh(self->source, "! " VIRSH "qemu-monitor-command " JOURNEY_GUEST
+			       " --hmp 'info block -n' | grep straddle"));
 	mishap_images(self, self->source);
 }
 
