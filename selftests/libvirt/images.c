@@ -139,8 +139,10 @@ void copy_expect_tidy(const struct virt_host *virt)
 {
 	int tries;
 
+	/* The agent may have to try again, while libvirt ends its guest. */
 	for (tries = 0; tries < GONE_TRIES &&
-	     host_processes(virt->host, QEMU_NBD); tries++)
+	     (host_processes(virt->host, QEMU_NBD) ||
+	      host_files(virt->host, "disks-")); tries++)
 		poll(NULL, 0, TRY_MS);
 	EXPECT_EQ(0, host_processes(virt->host, QEMU_NBD));
 	EXPECT_EQ(0, host_files(virt->host, "nbd-"));

@@ -118,6 +118,12 @@ TEST_F_TIMEOUT(obstacles, dry_run_of_what_could_go_says_so, JOURNEY_TIMEOUT_S)
 	journey_proves_itself(&self->journey);
 }
 
+TEST_F(obstacles, domain_that_is_none_is_said_to_be_none)
+{
+	EXPECT_NE(0, straddle(self, "--live", NULL));
+	expect_said(self, "no guest " JOURNEY_GUEST " runs here");
+}
+
 /* The source's definition names a program of the dest's. */
 TEST_F_TIMEOUT(obstacles, emulator_there_is_asked_as_nobody, JOURNEY_TIMEOUT_S)
 {

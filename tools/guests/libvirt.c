@@ -70,7 +70,7 @@ void libvirt_guest_close(struct guest *guest)
 	/* Of one that was saved that is its resume's. */
 	if (guest->qemu.devices >= 0 && qemu_alive(&guest->qemu)) {
 		qemu_save_end(&guest->qemu);
-		qemu_release(&guest->qemu);
+		qemu_fd_remove(&guest->qemu.monitor, &guest->qemu.hold_set);
 	}
 	if (guest->domain)
 		virDomainFree(guest->domain);
@@ -94,6 +94,13 @@ static int process_find(struct guest *guest, struct fail *fail)
 	return qemu_watch(&guest->qemu, pid, fail);
 }
 
+/* To look for anything else as for one is no search but an error. */
+static bool is_uuid(const char *name)
+{
+	return strlen(name) == VIR_UUID_STRING_BUFLEN - 1 &&
+	       strspn(name, "0123456789abcdefABCDEF-") == strlen(name);
+}
+
 /**
  * libvirt_guest_find() - the running domain of a name
  * @guest: connected; receives the domain and its process
@@ -108,7 +115,7 @@ int libvirt_guest_find(struct guest *guest, const char *name,
 	virDomainPtr domain = virDomainLookupByName(guest->connection, name);
 	int active;
 
-	if (!domain)
+	if (!domain && libvirt_errno() == -ENOENT && is_uuid(name))
 		domain = virDomainLookupByUUIDString(guest->connection, name);
 	if (!domain && libvirt_errno() != -ENOENT)
 		return libvirt_fail(fail, "cannot look for domain '%s'", name);
@@ -285,7 +292,7 @@ static int libvirt_pause(struct guest *guest, struct fail *fail)
 /* It goes on here: what it was saved into and held by is of no use any more. */
 static int resumed(struct guest *guest)
 {
-	if (guest->qemu.devices < 0) {
+	if (!guest->incoming && guest->qemu.devices < 0) {
 		qemu_save_end(&guest->qemu);
 		qemu_release(&guest->qemu);
 	}
@@ -336,6 +343,7 @@ static int libvirt_hold(struct guest *guest, bool hold, struct fail *fail)
 	libvirt_reach(guest);
 	if (hold)
 		return qemu_hold(&guest->qemu, fail);
+	qemu_save_end(&guest->qemu);
 	qemu_release(&guest->qemu);
 	return 0;
 }
