@@ -41,9 +41,14 @@ int drain_begin(struct migration *m)
 
 	if (!m->description.drain || m->drained || m->state == STATE_STOPPED)
 		return 0;
+	/* Is what was paused still so? Whoever cannot listen cannot ask often. */
+	if (!m->description.running && m->news_fd < 0)
+		return 0;
 	m->drained_ns = now_ns();
 	m->drained = true;	/* also if it failed half way */
 	ret = pause_ask(m);
+	if (ret < 0 && !m->description.running)
+		m->drained = false;	/* it was not for us to resume */
 	m->progress.downtime_pause_ns = now_ns() - m->drained_ns;
 	return ret;
 }

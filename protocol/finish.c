@@ -99,13 +99,19 @@ static int answer_take(struct migration *m, Straddle__Answer **answer)
 }
 
 /* One that cannot be held is moved all the same, and its owner told. */
-static void hold(struct migration *m)
+static int hold(struct migration *m)
 {
 	struct fail why = { 0 };
+	int ret = m->driver->hold ? m->driver->hold(m->guest, true, &why) : 0;
 
-	if (m->driver->hold && m->driver->hold(m->guest, true, &why) < 0)
+	if (ret && ret != -EREMOTEIO)
+		return fail_set(&m->fail, ret,
+				"guest '%s' may be being saved or moved by somebody else: %s",
+				m->description.name, why.text);
+	if (ret)
 		progress_decide(m, "do not save or move guest '%s' while it is held here: %.200s",
 				m->description.name, why.text);
+	return 0;
 }
 
 /*
@@ -114,10 +120,9 @@ static void hold(struct migration *m)
  */
 static int fence(struct migration *m)
 {
-	int ret = 0;
+	int ret = hold(m);
 
-	hold(m);
-	if (!m->driver->described_elsewhere)
+	if (!ret && !m->driver->described_elsewhere)
 		ret = perform_compare(m);
 	if (!ret)
 		ret = fence_freeze(m);
@@ -186,7 +191,7 @@ static int finish_take(struct migration *m, const Straddle__Finish *finish)
 	if (finish->generation != m->generation + 1)
 		return fail_set(&m->fail, -EPROTO,
 				"the source asked to finish before everything was sent");
-	m->keep_paused |= finish->paused;
+	m->keep_paused = finish->has_paused && finish->paused;
 	if (finish->persistent) {
 		m->persistent = strdup(finish->persistent);
 		if (!m->persistent)

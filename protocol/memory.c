@@ -15,6 +15,8 @@
 			 UFFD_FEATURE_WP_UNPOPULATED |			\
 			 UFFD_FEATURE_WP_ASYNC)
 
+#define TRACK_TRIES	16	/* somebody resumes it again and again */
+
 static int region_from_guest(struct migration *m,
 			     const struct guest_region *said)
 {
@@ -189,6 +191,18 @@ void memory_untrack(struct migration *m)
 	m->tracking = false;
 }
 
+static int track_all(struct migration *m)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < m->map.count && !ret; i++)
+		ret = uffd_track(&m->tracker,
+				 page_range(&m->map.regions[i], 0,
+					    m->map.regions[i].pages));
+	return ret;
+}
+
 /**
  * memory_track() - source: from here on every write of the guest is noticed
  * @m: described
@@ -197,22 +211,22 @@ void memory_untrack(struct migration *m)
  */
 int memory_track(struct migration *m)
 {
-	unsigned int i;
-	int ret = memory_attach(m, TRACK_FEATURES);
+	int tries, ret = memory_attach(m, TRACK_FEATURES);
 
 	if (ret < 0)
 		return ret;
 	ret = uffd_tracker_open(&m->tracker, m->description.pid,
 				m->attachment.uffd);
 	m->tracking = !ret;
-	if (!ret)
+	for (tries = 0; !ret && tries < TRACK_TRIES; tries++) {
 		ret = drain_begin(m);
-	for (i = 0; i < m->map.count && !ret; i++)
-		ret = uffd_track(&m->tracker,
-				 page_range(&m->map.regions[i], 0,
-					    m->map.regions[i].pages));
+		if (!ret)
+			ret = track_all(m);
+		if (!ret && !drain_broken(m))
+			break;
+	}
 	if (!ret)
-		ret = drain_end(m);
+		ret = tries < TRACK_TRIES ? drain_end(m) : -EBUSY;
 	if (ret < 0)
 		return fail_set(&m->fail, ret,
 				"cannot track what guest '%s' writes: %s",

@@ -206,10 +206,12 @@ static void guest_resume(struct migration *m)
 	if (owner_move(m, STATE_RESUMING) < 0)
 		return;
 	fence_open(m);
-	if (m->paused_by_us && !m->guest_ended &&
-	    m->driver->alive(m->guest) &&
-	    m->driver->resume(m->guest, &failed) < 0)
-		return;		/* the intent stands: redone at start */
+	if (m->guest_ended || !m->driver->alive(m->guest))
+		m->paused_by_us = false;
+	else if (!m->paused_by_us && m->driver->hold)
+		m->driver->hold(m->guest, false, &failed);
+	if (m->paused_by_us && m->driver->resume(m->guest, &failed) < 0)
+		return;		/* the intent stands: redone by the agent */
 	owner_move(m, STATE_RESUMED);
 }
 

@@ -164,10 +164,11 @@ int prepare_source(struct migration *m)
 /* The dest closes when nothing is left of the guest that it had made. */
 static void discarded_wait(struct migration *m, int timeout_ms)
 {
+	uint64_t end_ns = now_ns() + (uint64_t)timeout_ms * 1000000;
 	struct fail ignored = { 0 };
 	struct message message;
 
-	while (m->channel &&
+	while (m->channel && now_ns() < end_ns &&
 	       !message_receive(m->channel, SIDE_DEST, m->phase, timeout_ms,
 				&message, &ignored))
 		message_fini(&message);

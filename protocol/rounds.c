@@ -189,7 +189,7 @@ static int round_scan(struct migration *m)
 		if (!ret && !drain_broken(m))
 			break;
 	}
-	if (tries == DRAIN_TRIES)
+	if (!ret && tries == DRAIN_TRIES)
 		ret = -EBUSY;
 	if (ret < 0)
 		return fail_set(&m->fail, ret,

@@ -102,6 +102,18 @@ TEST_F_TIMEOUT(lifecycle, restarted_libvirtd_is_heard_again, JOURNEY_TIMEOUT_S)
 	paused_and_resumed(self);
 }
 
+/* It was paused before it began to be moved. */
+TEST_F_TIMEOUT(lifecycle, paused_one_that_is_resumed_runs_there, JOURNEY_TIMEOUT_S)
+{
+	virsh(self->m.source, "suspend");
+	begin(self);
+	virsh(self->m.source, "resume");
+	told(self, "somebody resumed guest");
+	ASSERT_EQ(0, agent_ask(self->m.source->host, NULL, NULL,
+			       "{\"do\":\"postcopy\",\"guest\":\"" JOURNEY_GUEST "\"}"));
+	mishap_arrives(&self->m);
+}
+
 /* What is to become of it then is known to the agent. */
 TEST_F_TIMEOUT(lifecycle, one_that_was_paused_stays_so_if_its_worker_dies, JOURNEY_TIMEOUT_S)
 {

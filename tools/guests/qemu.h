@@ -28,7 +28,6 @@ struct qemu {
 	int devices;			/* owned */
 	int64_t devices_set;
 	int64_t hold_set;		/* of the image that it is held by; -1 */
-	bool held;			/* that image is open */
 	struct qemu_ahead *ahead;	/* owned; NULL: nothing went ahead */
 	bool came_ahead;		/* here: it was loaded */
 };

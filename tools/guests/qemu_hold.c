@@ -92,12 +92,26 @@ static int node_add(struct qemu *qemu, struct fail *fail)
 	return qemu_call(&qemu->monitor, "blockdev-add", arguments, -1, NULL, fail);
 }
 
+/* What QEMU's no means: it has the image already, or is saving at this moment. */
+static int node_ask(struct qemu *qemu, struct fail *fail)
+{
+	struct fail why = { 0 };
+	int ret = node_add(qemu, &why);
+
+	if (ret == -EREMOTEIO && strstr(why.text, "Duplicate"))
+		return 0;
+	if (ret == -EREMOTEIO && strstr(why.text, "in progress"))
+		ret = -EBUSY;
+	return ret ? fail_set(fail, ret, "%s", why.text) : 0;
+}
+
 /**
  * qemu_hold() - from here on it refuses to be saved or moved away
  * @qemu: of a guest that stands still, and was saved by us
- * @fail: says why it does not; then it can be
+ * @fail: says why it does not
  *
- * Return: 0 or -errno.
+ * Return: 0; -EREMOTEIO: this QEMU cannot be kept from it; -EBUSY: it is being
+ * saved or moved by somebody; or another -errno.
  */
 int qemu_hold(struct qemu *qemu, struct fail *fail)
 {
@@ -105,33 +119,32 @@ int qemu_hold(struct qemu *qemu, struct fail *fail)
 	int ret = qemu_hold_begin(qemu, fail);
 
 	if (!ret)
-		ret = node_add(qemu, &why);
+		ret = node_ask(qemu, &why);
 	if (ret == -EREMOTEIO) {	/* forgotten, as in devices_save_again() */
-		qemu->hold_set = -1;
+		qemu_fd_remove(&qemu->monitor, &qemu->hold_set);
 		ret = qemu_hold_begin(qemu, fail);
 		if (!ret)
-			ret = node_add(qemu, fail);
+			ret = node_ask(qemu, fail);
+	} else if (ret) {
+		fail_set(fail, ret, "%s", why.text);
 	}
-	qemu->held = !ret;
+	/* It has its own by now. */
+	qemu_fd_remove(&qemu->monitor, &qemu->hold_set);
 	return ret;
 }
 
 /**
  * qemu_release() - it may be saved and moved away again
- * @qemu: of a guest that goes on here, or that an operator has to do with
+ * @qemu: of a guest that goes on here, or that an operator has to do with;
+ *	whoever held it
  */
 void qemu_release(struct qemu *qemu)
 {
-	struct json_object *arguments;
+	struct json_object *arguments = json_object_new_object();
 	struct fail ignored = { 0 };
 
-	if (qemu->held) {
-		arguments = json_object_new_object();
-		json_object_object_add(arguments, "node-name",
-				       json_object_new_string(NODE));
-		qemu_call(&qemu->monitor, "blockdev-del", arguments, -1, NULL,
-			  &ignored);
-	}
-	qemu->held = false;
+	json_object_object_add(arguments, "node-name",
+			       json_object_new_string(NODE));
+	qemu_call(&qemu->monitor, "blockdev-del", arguments, -1, NULL, &ignored);
 	qemu_fd_remove(&qemu->monitor, &qemu->hold_set);
 }

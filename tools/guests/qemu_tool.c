@@ -165,14 +165,13 @@ static int output_read(int fd, char *text, size_t size, uint64_t end_ns)
 		if (ret)
 			return ret;
 		got = sys_retry(read(fd, more, sizeof(more)));
-		if (got <= 0) {
-			text[used] = '\0';
+		if (got <= 0)
 			return (int)got;
-		}
 		if ((size_t)got > size - 1 - used)
 			got = (ssize_t)(size - 1 - used);
 		memcpy(text + used, more, (size_t)got);
 		used += (size_t)got;
+		text[used] = '\0';
 	}
 }
 
@@ -185,8 +184,10 @@ static int tool_end(const struct guest_server *child, int ret, uint64_t end_ns)
 	if (!ret)
 		ret = sys_wait_fd(child->pidfd, POLLIN, now < end_ns ?
 				  (int)((end_ns - now) / 1000000) : 0);
-	if (ret)
+	if (ret) {
 		kill(-child->pid, SIGKILL);
+		kill(child->pid, SIGKILL);	/* it may have left its group */
+	}
 	sys_retry(waitpid(child->pid, &status, 0));
 	close(child->pidfd);
 	return ret ? ret : status ? -EIO : 0;
@@ -209,7 +210,8 @@ static int tool_run(struct tool *tool, int timeout_ms, char *text, size_t size)
 	if (ret)
 		return ret;
 	ret = tool_end(&child, output_read(ours, text, size, end_ns), end_ns);
-	text[strcspn(text, "\n")] = *text == '{' ? '\n' : '\0';
+	if (*text != '{')	/* JSON has many lines, all else counts for one */
+		text[strcspn(text, "\n")] = '\0';
 	return ret;
 }
 

@@ -172,6 +172,8 @@ static int settle_stopped(struct agent *agent, const struct journal_row *row,
 	guest_release(agent, found.description.pid, left);
 	if (!row->paused)
 		ret = found.driver->resume(found.guest, fail);
+	else if (found.driver->hold)
+		found.driver->hold(found.guest, false, &why);
 	found_close(&found);
 	return ret ? ret : row_move(agent, row, STATE_RESUMED, fail);
 }
@@ -257,8 +259,8 @@ static int settle_incoming(struct agent *agent, const struct journal_row *row,
 
 	/* One that is just ending, without its worker, needs nothing. */
 	ret = row_guest(agent, row, &found, &why);
-	if (ret == -ECONNREFUSED)
-		return fail_set(fail, ret, "%s", why.text);
+	if (ret && ret != -ENOENT && ret != -ESRCH)
+		return fail_set(fail, ret, "%s", why.err ? why.text : strerror(-ret));
 	definition_end(agent, row, false);
 	ret = row_move(agent, row, STATE_DISCARDED, fail);
 	if (!ret) {
