@@ -7,8 +7,12 @@
  * it does not show up in any later look. So whoever has such devices stands
  * still, with I/O drained, while its memory is protected or looked at.
  */
+#include <errno.h>
+
 #include "protocol/phase.h"
 #include "sys.h"
+
+#define DRAIN_TRIES	16	/* somebody resumes it again and again */
 
 /**
  * pause_ask() - stop the guest, unless somebody has
@@ -29,13 +33,8 @@ int pause_ask(struct migration *m)
 	return ret < 0 ? ret : 0;
 }
 
-/**
- * drain_begin() - have the guest stand still, if its devices ask for it
- * @m: performing
- *
- * Return: 0 or -errno with @m->fail.
- */
-int drain_begin(struct migration *m)
+/* Have the guest stand still, if its devices ask for it. */
+static int drain_begin(struct migration *m)
 {
 	int ret;
 
@@ -53,15 +52,8 @@ int drain_begin(struct migration *m)
 	return ret;
 }
 
-/**
- * drain_broken() - did somebody resume it while it was to stand still?
- * @m: scanned
- *
- * What was scanned then may have been written meanwhile: it is scanned again.
- *
- * Return: true if it runs.
- */
-bool drain_broken(struct migration *m)
+/* Did somebody resume it while it was to stand still? */
+static bool drain_broken(struct migration *m)
 {
 	if (!m->description.drain || m->state == STATE_STOPPED ||
 	    !m->driver->runs || m->news_fd < 0 ||
@@ -69,6 +61,29 @@ bool drain_broken(struct migration *m)
 		return false;
 	m->drained = false;
 	return true;
+}
+
+/**
+ * drain_look() - look at its memory while it stands still
+ * @m: performing; it stands still afterwards
+ * @look: to be done. What it saw while somebody had the guest run may have been
+ *	written meanwhile: it is done again
+ *
+ * Return: 0; -EBUSY: somebody resumes it again and again; or -errno.
+ */
+int drain_look(struct migration *m, int (*look)(struct migration *m))
+{
+	int tries;
+
+	for (tries = 0; tries < DRAIN_TRIES; tries++) {
+		int ret = drain_begin(m);
+
+		if (!ret)
+			ret = look(m);
+		if (ret || !drain_broken(m))
+			return ret;
+	}
+	return -EBUSY;
 }
 
 /**

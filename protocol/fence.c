@@ -6,8 +6,8 @@
  * program that watches over guests, may resume it. Before the dest is asked,
  * its process is stopped by SIGSTOP. Once the dest has answered, or takes long,
  * its memory is write-protected here by a userfaultfd of its own; then the
- * process goes on, so that its hypervisor answers. A vCPU that is started nevertheless waits at
- * its first write.
+ * process goes on, so that its hypervisor answers. A vCPU that is started
+ * nevertheless waits at its first write.
  *
  * Protecting takes mmap_lock, 20 ms for a GiB, and whoever reads a page that
  * the dest wants waits for it: it is done in small steps, between the events of

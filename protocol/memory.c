@@ -15,8 +15,6 @@
 			 UFFD_FEATURE_WP_UNPOPULATED |			\
 			 UFFD_FEATURE_WP_ASYNC)
 
-#define TRACK_TRIES	16	/* somebody resumes it again and again */
-
 static int region_from_guest(struct migration *m,
 			     const struct guest_region *said)
 {
@@ -211,22 +209,17 @@ static int track_all(struct migration *m)
  */
 int memory_track(struct migration *m)
 {
-	int tries, ret = memory_attach(m, TRACK_FEATURES);
+	int ret = memory_attach(m, TRACK_FEATURES);
 
 	if (ret < 0)
 		return ret;
 	ret = uffd_tracker_open(&m->tracker, m->description.pid,
 				m->attachment.uffd);
 	m->tracking = !ret;
-	for (tries = 0; !ret && tries < TRACK_TRIES; tries++) {
-		ret = drain_begin(m);
-		if (!ret)
-			ret = track_all(m);
-		if (!ret && !drain_broken(m))
-			break;
-	}
 	if (!ret)
-		ret = tries < TRACK_TRIES ? drain_end(m) : -EBUSY;
+		ret = drain_look(m, track_all);
+	if (!ret)
+		ret = drain_end(m);
 	if (ret < 0)
 		return fail_set(&m->fail, ret,
 				"cannot track what guest '%s' writes: %s",

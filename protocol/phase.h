@@ -83,8 +83,7 @@ void fence_broken(struct migration *m);
 void fence_lift(struct migration *m);
 void fence_open(struct migration *m);
 int pause_ask(struct migration *m);
-int drain_begin(struct migration *m);
-bool drain_broken(struct migration *m);
+int drain_look(struct migration *m, int (*look)(struct migration *m));
 int drain_end(struct migration *m);
 
 /* news.c: what somebody else had the hypervisor do */

@@ -10,7 +10,6 @@
 #define NS_PER_S	1000000000.0
 #define NS_PER_MS	1000000ull
 /* Everything was sent: what is left is in buffers of the network. */
-#define DRAIN_TRIES		16	/* somebody resumes it again and again */
 #define BARRIER_TIMEOUT_MS	60000
 
 /**
@@ -170,6 +169,11 @@ static int scan(struct migration *m)
 	return source_written(m->source, &m->tracker);
 }
 
+static int scan_timed(struct migration *m)
+{
+	return part_time(m, &m->progress.downtime_scan_ns, scan);
+}
+
 /*
  * Once while it runs, and once while it stands still: that finds what was
  * written in between, and what devices wrote behind the page tables. Between
@@ -178,19 +182,12 @@ static int scan(struct migration *m)
  */
 static int round_scan(struct migration *m)
 {
-	int tries, ret = source_written(m->source, &m->tracker);
+	int ret = source_written(m->source, &m->tracker);
 
 	if (!ret)
 		ret = stale_tell(m);
-	for (tries = 0; !ret && tries < DRAIN_TRIES; tries++) {
-		ret = drain_begin(m);
-		if (!ret)
-			ret = part_time(m, &m->progress.downtime_scan_ns, scan);
-		if (!ret && !drain_broken(m))
-			break;
-	}
-	if (!ret && tries == DRAIN_TRIES)
-		ret = -EBUSY;
+	if (!ret)
+		ret = drain_look(m, scan_timed);
 	if (ret < 0)
 		return fail_set(&m->fail, ret,
 				"cannot see what guest '%s' wrote: %s",

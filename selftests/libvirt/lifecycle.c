@@ -77,15 +77,20 @@ static void begin(FIXTURE_DATA(lifecycle) *self)
 }
 
 /* It stood still, and runs again: so it will there. */
-static void paused_and_resumed(FIXTURE_DATA(lifecycle) *self)
+static void resumed(FIXTURE_DATA(lifecycle) *self)
 {
-	virsh(self->m.source, "suspend");
-	told(self, "somebody paused guest");
 	virsh(self->m.source, "resume");
 	told(self, "somebody resumed guest");
 	ASSERT_EQ(0, agent_ask(self->m.source->host, NULL, NULL,
 			       "{\"do\":\"postcopy\",\"guest\":\"" JOURNEY_GUEST "\"}"));
 	mishap_arrives(&self->m);
+}
+
+static void paused_and_resumed(FIXTURE_DATA(lifecycle) *self)
+{
+	virsh(self->m.source, "suspend");
+	told(self, "somebody paused guest");
+	resumed(self);
 }
 
 TEST_F_TIMEOUT(lifecycle, pause_in_a_round_is_told_at_once, JOURNEY_TIMEOUT_S)
@@ -107,11 +112,7 @@ TEST_F_TIMEOUT(lifecycle, paused_one_that_is_resumed_runs_there, JOURNEY_TIMEOUT
 {
 	virsh(self->m.source, "suspend");
 	begin(self);
-	virsh(self->m.source, "resume");
-	told(self, "somebody resumed guest");
-	ASSERT_EQ(0, agent_ask(self->m.source->host, NULL, NULL,
-			       "{\"do\":\"postcopy\",\"guest\":\"" JOURNEY_GUEST "\"}"));
-	mishap_arrives(&self->m);
+	resumed(self);
 }
 
 /* What is to become of it then is known to the agent. */

@@ -289,14 +289,11 @@ static int libvirt_pause(struct guest *guest, struct fail *fail)
 	return libvirt_fail(fail, "cannot suspend guest '%s'", guest->qemu.name);
 }
 
-/* It goes on here: what it was saved into and held by is of no use any more. */
-static int resumed(struct guest *guest)
+/* What it was saved into and held by is of no use any more. */
+static void let_go(struct guest *guest)
 {
-	if (!guest->incoming && guest->qemu.devices < 0) {
-		qemu_save_end(&guest->qemu);
-		qemu_release(&guest->qemu);
-	}
-	return 0;
+	qemu_save_end(&guest->qemu);
+	qemu_release(&guest->qemu);
 }
 
 static int libvirt_resume(struct guest *guest, struct fail *fail)
@@ -314,7 +311,10 @@ static int libvirt_resume(struct guest *guest, struct fail *fail)
 		    sys_wait_fd(guest->qemu.pidfd, POLLIN, RESUME_MS) != -ETIMEDOUT)
 			return fail_set(fail, why.err, "%s", why.text);
 	}
-	return resumed(guest);
+	/* Saved or not known to us; not between two rounds, nor arriving. */
+	if (!guest->incoming && guest->qemu.devices < 0)
+		let_go(guest);
+	return 0;
 }
 
 static int libvirt_map(struct guest *guest,
@@ -343,8 +343,7 @@ static int libvirt_hold(struct guest *guest, bool hold, struct fail *fail)
 	libvirt_reach(guest);
 	if (hold)
 		return qemu_hold(&guest->qemu, fail);
-	qemu_save_end(&guest->qemu);
-	qemu_release(&guest->qemu);
+	let_go(guest);
 	return 0;
 }
 
