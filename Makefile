@@ -23,11 +23,15 @@ PREFIX	?= /usr/local
 OPT	?= -O2 -g
 SANITIZE ?=
 V	?= 0
-# A build of another compiler or with sanitizers gets a directory of its own.
+# Fault injection (straddled --inject): for developers; "make install" has none.
+INJECT	?= $(if $(filter install,$(MAKECMDGOALS)),0,1)
+# A build of another compiler, with sanitizers or for a release gets a directory
+# of its own.
 comma	:= ,
 suffix_cc := $(if $(findstring clang,$(CC)),-clang)
 suffix_sanitize := $(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
-O	?= build$(suffix_cc)$(suffix_sanitize)
+suffix_inject := $(if $(filter 0,$(INJECT)),-release)
+O	?= build$(suffix_cc)$(suffix_sanitize)$(suffix_inject)
 
 # ---- flags -------------------------------------------------------------------
 
@@ -46,7 +50,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
 sanitize := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
 	    -fno-omit-frame-pointer)
 
-base_cflags = -std=gnu11 $(OPT) $(sanitize) -D_GNU_SOURCE -pthread -I. \
+base_cflags = -std=gnu11 -DSTRADDLE_INJECT=$(INJECT) $(OPT) $(sanitize) -D_GNU_SOURCE -pthread -I. \
 	      -Itools/include -isystem $(O) $(pkg_cflags) $(CFLAGS)
 all_cflags  = $(base_cflags) $(WARNINGS)
 all_ldflags = $(sanitize) -pthread -Wl,--as-needed $(LDFLAGS)
@@ -151,6 +155,30 @@ check demo demo-libvirt:
 check-libvirt: deps-tests
 	@TEST_LONG=1 $(MAKE) --no-print-directory -j$$(nproc) TARGETS=libvirt run-check
 
+# The matrix of faults: all cells. A line for each that does not hold, and the sum.
+check-matrix: deps-tests
+	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) \
+		run-check-matrix
+
+matrix := $(addprefix $(O)/selftests/,faults/matrix libvirt/writes)
+
+.PHONY: check-matrix run-check-matrix
+run-check-matrix: all $(matrix) libvirt-parts
+	@code=0; for part in $(matrix); do \
+		MATRIX_PART=all TEST_LONG=1 $$part >$$part.log 2>&1 </dev/null || \
+			{ code=1; echo "all of it: $$part.log"; }; \
+		sed -n '/^not ok/p; s/^# NOTE //p; s,^# Totals:,'$${part#$(O)/selftests/}':,p' \
+			$$part.log; \
+	done; exit $$code
+
+# N migrations with faults by chance; SEED=... for the same again.
+soak: deps-tests
+	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) run-soak
+
+.PHONY: soak run-soak
+run-soak: all $(O)/selftests/faults/soak
+	@N=$(N) SEED=$(SEED) $(O)/selftests/faults/soak
+
 bench: all
 	@mkdir -p $(O)/bench
 	$(Q)$(O)/straddle-bench --json $(O)/bench/bench.json \
@@ -170,6 +198,29 @@ deps:
 
 deps-tests:
 	@tools/scripts/deps.sh tests
+
+# Fuzzing is a build of its own: clang, libFuzzer, ASan and UBSan.
+TIME	?= 60
+fuzz_build = @$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) \
+	     CC=clang SANITIZE=fuzzer-no-link,address,undefined OPT='-O1 -g' O=$(O)-fuzz
+
+.PHONY: fuzz fuzz-corpus deps-fuzz run-fuzz run-fuzz-merge
+fuzz: deps-fuzz
+	$(fuzz_build) run-fuzz
+
+fuzz-corpus: deps-fuzz $(O)/selftests/fuzz/seeds
+	@mkdir -p $(O)-fuzz/fuzz/corpus
+	$(Q)$(O)/selftests/fuzz/seeds $(O)-fuzz/fuzz/corpus
+	$(fuzz_build) run-fuzz-merge
+
+run-fuzz: $(fuzz_programs)
+	@selftests/fuzz/run.sh $(O) $(TIME) $(FUZZ)
+
+run-fuzz-merge: $(fuzz_programs)
+	@selftests/fuzz/run.sh $(O) merge $(FUZZ)
+
+deps-fuzz:
+	@tools/scripts/deps.sh fuzz
 
 .PHONY: run-check run-demo run-demo-libvirt
 run-check: all tests libvirt-parts
@@ -194,7 +245,8 @@ clean:
 install: all
 	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
 	$(Q)$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin \
-		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8 \
+		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man7 \
+		$(DESTDIR)$(PREFIX)/share/man/man8 \
 		$(DESTDIR)$(PREFIX)/lib/systemd/system
 	$(Q)sed 's|/usr/local|$(PREFIX)|' tools/straddled/straddled.service \
 		>$(DESTDIR)$(PREFIX)/lib/systemd/system/straddled.service
@@ -202,7 +254,7 @@ install: all
 		case $$program in */straddled) dir=sbin ;; *) dir=bin ;; esac; \
 		$(INSTALL) -m 755 $$program $(DESTDIR)$(PREFIX)/$$dir/ || exit 1; \
 	done
-	$(Q)for page in $(wildcard Documentation/man/*.[18]); do \
+	$(Q)for page in $(wildcard Documentation/man/*.[178]); do \
 		$(INSTALL) -m 644 $$page \
 			$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/ || exit 1; \
 	done
@@ -214,8 +266,12 @@ help:
 	@echo '  all           libraries and programs (the default)'
 	@echo '  check         build, then run the selftests (TARGETS="uffd copy": only these)'
 	@echo '  check-libvirt the long grid of libvirt domains; about an hour'
+	@echo '  check-matrix  every cell of the matrix of faults; a quarter of an hour'
+	@echo '  soak          migrations to and fro with faults by chance (N=100, SEED=)'
 	@echo '  demo          two hosts, one guest, pre-copy and post-copy; under two minutes'
 	@echo '  demo-libvirt  the same with libvirt hosts and a domain; under four minutes'
+	@echo '  fuzz          libFuzzer on all that parses (TIME=60 seconds each, FUZZ="frame")'
+	@echo '  fuzz-corpus   real traffic and what fuzzing found, to selftests/fuzz/corpus'
 	@echo '  bench         the benchmark, written to O/bench/ (BENCH_ARGS: its options)'
 	@echo '  bench-libvirt straddle and virsh migrate the same domain, in turn; about 7 minutes'
 	@echo '  tests         build the test programs only'
@@ -227,6 +283,7 @@ help:
 	@echo
 	@echo '  O=dir         where the output goes (build, with a suffix for other builds)'
 	@echo '  CC=gcc|clang  SANITIZE=address,undefined|thread  OPT="-O2 -g"  V=1'
+	@echo '  INJECT=0|1    fault injection by straddled --inject; install: 0, else 1'
 	@echo '  DEPS=skip     check and the demos install no packages'
 
 # Header dependencies of every object of earlier builds.

@@ -141,3 +141,25 @@ void bitmap_copy_inverted(struct bitmap *to, const struct bitmap *from)
 		__atomic_store_n(&to->words[word], value, __ATOMIC_RELAXED);
 	}
 }
+
+/**
+ * bitmap_store() - replace a run of bits
+ * @bitmap: to change; nobody else does meanwhile
+ * @first: the first bit, a multiple of 64
+ * @count: how many
+ * @bits: their values, from bit 0 of the first word on
+ */
+void bitmap_store(struct bitmap *bitmap, uint64_t first, uint64_t count,
+		  const uint64_t *bits)
+{
+	uint64_t at, end = first + count;
+
+	for (at = first; at < end; at += BITS_PER_WORD) {
+		uint64_t *word = &bitmap->words[at / BITS_PER_WORD];
+		uint64_t mask = range_mask(at, end);
+		uint64_t value = bits[(at - first) / BITS_PER_WORD];
+
+		__atomic_store_n(word, (*word & ~mask) | (value & mask),
+				 __ATOMIC_RELAXED);
+	}
+}

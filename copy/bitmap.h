@@ -57,6 +57,8 @@ void bitmap_fill(struct bitmap *bitmap, bool value);
 uint64_t bitmap_count(const struct bitmap *bitmap);
 uint64_t bitmap_next(const struct bitmap *bitmap, uint64_t from, uint64_t end,
 		     bool value);
+void bitmap_store(struct bitmap *bitmap, uint64_t first, uint64_t count,
+		  const uint64_t *bits);
 void bitmap_copy_inverted(struct bitmap *to, const struct bitmap *from);
 
 #endif

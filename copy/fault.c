@@ -15,21 +15,27 @@
 #include "copy/kind.h"
 #include "sys.h"
 
-#define EVENTS_A_READ	16
 #define WANTS_TIMED	256	/* more wants than that are not timed */
+#define ASK_AGAIN_NS	UINT64_C(3000000000)	/* without an answer */
+#define LOOK_MS		1000	/* which are these? */
+#define LOOK_NS		(LOOK_MS * UINT64_C(1000000))
 
 /* A want on its way, for the latency statistics. */
 struct timed_want {
 	struct region *region;		/* NULL: free */
 	uint64_t page;
 	uint64_t began_ns;
+	uint64_t asked_ns;		/* last */
 };
 
 struct fault_thread {
 	struct dest_lane *lane;
 	struct dest *dest;
+	bool alone;			/* its lane broke, or it has none */
 	int epoll;
 	uint8_t *buffer;		/* one page */
+	unsigned int wants_timed;
+	uint64_t looked_ns;		/* when for such that go unanswered */
 	struct timed_want wants[WANTS_TIMED];
 };
 
@@ -43,6 +49,8 @@ static void want_time(struct fault_thread *self, struct region *region,
 			self->wants[i].region = region;
 			self->wants[i].page = page;
 			self->wants[i].began_ns = began_ns;
+			self->wants[i].asked_ns = began_ns;
+			self->wants_timed++;
 			return;
 		}
 }
@@ -62,11 +70,32 @@ static void wants_answered(struct fault_thread *self,
 		histogram_add(&self->dest->stats.fault_ns,
 			      now_ns() - want->began_ns);
 		want->region = NULL;
+		self->wants_timed--;
 	}
 }
 
-static int want_send(struct fault_thread *self, struct region *region,
-		     uint64_t first, uint64_t count)
+static int epoll_forget(int epoll, int fd)
+{
+	return sys_ret(epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL));
+}
+
+/*
+ * What is present is served on, what is missing is noted: new lanes will ask
+ * for it. Errors of the memory come here, too: what cannot be stored now may
+ * be sent again later.
+ */
+static void lane_lost(struct fault_thread *self, int error)
+{
+	if (!self->alone) {
+		(void)epoll_forget(self->epoll, self->lane->lane->fd);
+		(void)epoll_forget(self->epoll, self->dest->rewant_fd);
+	}
+	self->alone = true;
+	dest_lane_broke(self->lane, error);
+}
+
+static void want_send(struct fault_thread *self, struct region *region,
+		      uint64_t first, uint64_t count)
 {
 	struct frame want = {
 		.type = FRAME_WANT,
@@ -75,27 +104,41 @@ static int want_send(struct fault_thread *self, struct region *region,
 		.first = first,
 		.count = count,
 	};
+	int ret = self->alone ? 0 : lane_send(self->lane->lane, &want, NULL);
 
-	return lane_send(self->lane->lane, &want, NULL);
+	if (ret < 0)
+		lane_lost(self, ret);
 }
 
 /*
  * The page is complete: kept and not shown yet, or placed a moment ago. A
- * MISSING fault on it says that the file has no page there: it is zero.
+ * MISSING fault on it says that the file has no page there, or that the guest
+ * has freed it: it is zero.
  */
-static int fault_present(struct fault_thread *self, struct region *region,
-			 uint64_t page, enum uffd_event_kind kind)
+static int place_present(struct region *region, uint64_t page,
+			 enum uffd_event_kind kind)
 {
-	int ret = settle_page(self->dest, region, page, self->buffer);
+	int ret;
 
-	if (ret < 0)
-		return ret;
 	if (kind == UFFD_FAULT_WP)
 		return region->kind->release(region, page, 1);
 	if (kind == UFFD_FAULT_MISSING)
 		return region->kind->place_zero(region, page);
 	ret = region->kind->place(region, page, 1, true);
 	return ret == -ENOENT ? region->kind->place_zero(region, page) : ret;
+}
+
+/* While the guest frees memory nothing is placed: the fault comes again. */
+static int fault_present(struct fault_thread *self, struct region *region,
+			 uint64_t page, enum uffd_event_kind kind)
+{
+	int ret = settle_page(self->dest, region, page, self->buffer);
+
+	if (!ret)
+		ret = place_present(region, page, kind);
+	if (ret == -EAGAIN)
+		ret = uffd_wake(region->uffd, page_range(region, page, 1));
+	return ret;
 }
 
 /* Before the guest is owned here, vCPUs have nothing to do in its memory. */
@@ -118,9 +161,10 @@ static int fault_one(struct fault_thread *self, const struct uffd_event *event)
 	if (fault_withheld(dest, event))
 		return 0;	/* comes again at the switch */
 	stat_add(&dest->stats.faults, 1);
-	before = page_want(&dest->pages[region->id], page);
+	before = page_want(dest_pages(dest, region), page);
 	switch (before & PAGE_STATE) {
 	case PAGE_PRESENT:
+	case PAGE_DISCARDED:
 		ret = fault_present(self, region, page, event->kind);
 		histogram_add(&dest->stats.fault_ns, now_ns() - began_ns);
 		return ret;
@@ -131,18 +175,41 @@ static int fault_one(struct fault_thread *self, const struct uffd_event *event)
 			return 0;	/* asked for already */
 		stat_add(&dest->stats.network_faults, 1);
 		want_time(self, region, page, began_ns);
-		return want_send(self, region, page, 1);
+		want_send(self, region, page, 1);
+		return 0;
 	}
 }
 
-static int faults_read(struct fault_thread *self)
+static void digests_ask(struct fault_thread *self)
 {
-	struct uffd_event events[EVENTS_A_READ];
-	int count = uffd_events(self->dest->uffd, events, EVENTS_A_READ);
+	struct frame ask = {
+		.type = FRAME_DISCARD,
+		.generation = self->dest->generation,
+	};
+	int ret;
+
+	while (!self->alone && discard_next(self->dest, &ask)) {
+		ret = lane_send(self->lane->lane, &ask, NULL);
+		if (ret < 0)
+			lane_lost(self, ret);
+	}
+}
+
+/**
+ * fault_events() - read what the kernel tells, and deal with it
+ * @self: the calling thread
+ *
+ * Return: 0, or -errno of the userfaultfd.
+ */
+int fault_events(struct fault_thread *self)
+{
+	struct uffd_event events[UFFD_INBOX];
+	int count = discard_events(self->lane, events);
 	int i;
 
 	if (count < 0)
 		return count;
+	digests_ask(self);
 	for (i = 0; i < count; i++) {
 		int ret;
 
@@ -150,7 +217,7 @@ static int faults_read(struct fault_thread *self)
 			continue;
 		ret = fault_one(self, &events[i]);
 		if (ret < 0)
-			return ret;
+			lane_lost(self, ret);
 	}
 	return 0;
 }
@@ -171,6 +238,7 @@ static int answers_read(struct fault_thread *self)
 		if (ret < 0)
 			return ret;
 		wants_answered(self, &frame);
+		digests_ask(self);
 	}
 }
 
@@ -178,13 +246,37 @@ static int rewants_send(struct fault_thread *self)
 {
 	struct frame want;
 
-	while (dest_rewant_next(self->dest, &want)) {
-		int ret = want_send(self, want.region, want.first, want.count);
-
-		if (ret < 0)
-			return ret;
-	}
+	while (!self->alone && dest_rewant_next(self->dest, &want))
+		want_send(self, want.region, want.first, want.count);
 	return 0;
+}
+
+/*
+ * No connection loses one without breaking; what is at its ends might. However
+ * busy the thread is, they are gone through by the clock.
+ */
+static void wants_again(struct fault_thread *self)
+{
+	uint64_t now = now_ns();
+	unsigned int i;
+
+	if (now - self->looked_ns < LOOK_NS)
+		return;
+	self->looked_ns = now;
+	for (i = 0; i < WANTS_TIMED && !self->alone; i++) {
+		struct timed_want *want = &self->wants[i];
+
+		if (!want->region || now - want->asked_ns < ASK_AGAIN_NS)
+			continue;
+		want->asked_ns = now;
+		if (page_state(dest_pages(self->dest, want->region), want->page) &
+		    PAGE_PRESENT) {
+			want->region = NULL;	/* it came by another lane */
+			self->wants_timed--;
+		} else {
+			want_send(self, want->region, want->page, 1);
+		}
+	}
 }
 
 static int epoll_watch(int epoll, int fd, uint32_t events)
@@ -202,24 +294,29 @@ static int watch_all(struct fault_thread *self)
 			      EPOLLIN | EPOLLEXCLUSIVE);
 
 	if (!ret)
+		ret = epoll_watch(self->epoll, dest->stop_fd, EPOLLIN);
+	if (!ret && !self->alone)
 		ret = epoll_watch(self->epoll, self->lane->lane->fd, EPOLLIN);
-	if (!ret)
+	if (!ret && !self->alone)
 		ret = epoll_watch(self->epoll, dest->rewant_fd,
 				  EPOLLIN | EPOLLEXCLUSIVE);
-	if (!ret)
-		ret = epoll_watch(self->epoll, dest->stop_fd, EPOLLIN);
 	return ret;
 }
 
 static int serve_ready(struct fault_thread *self, int fd)
 {
+	int ret;
+
+	if (fd == self->dest->stop_fd)
+		return -ECANCELED;
 	if (fd == self->dest->uffd)
-		return faults_read(self);
-	if (fd == self->lane->lane->fd)
-		return answers_read(self);
+		return fault_events(self);
 	if (fd == self->dest->rewant_fd)
 		return rewants_send(self);
-	return -ECANCELED;
+	ret = self->alone ? 0 : answers_read(self);
+	if (ret < 0 && ret != -ECANCELED)
+		lane_lost(self, ret);
+	return ret == -ECANCELED ? ret : 0;
 }
 
 static int serve_loop(struct fault_thread *self)
@@ -227,7 +324,8 @@ static int serve_loop(struct fault_thread *self)
 	struct epoll_event ready[4];
 
 	for (;;) {
-		int count = sys_retry(epoll_wait(self->epoll, ready, 4, -1));
+		int count = sys_retry(epoll_wait(self->epoll, ready, 4,
+				self->wants_timed ? LOOK_MS : -1));
 		int i;
 
 		for (i = 0; i < count; i++) {
@@ -238,15 +336,17 @@ static int serve_loop(struct fault_thread *self)
 		}
 		if (count < 0)
 			return count;
+		if (self->wants_timed)
+			wants_again(self);
 	}
 }
 
 /**
- * fault_serve() - answer the guest's faults until the lane or the dest ends
- * @lane: the fault lane of this thread
+ * fault_serve() - answer the guest's faults until the dest ends
+ * @lane: the fault lane of this thread, or one without: then, and when it
+ *	breaks, missing pages are only noted
  *
- * Return: -ECANCELED (stopped), -EPIPE (the source closed the lane), -EPROTO,
- * or -errno.
+ * Return: -ECANCELED (stopped), or -errno of the userfaultfd.
  */
 int fault_serve(struct dest_lane *lane)
 {
@@ -257,6 +357,7 @@ int fault_serve(struct dest_lane *lane)
 		return -ENOMEM;
 	self->lane = lane;
 	self->dest = lane->dest;
+	self->alone = !lane->lane;
 	self->buffer = aligned_alloc(4096, frame_payload_max(lane->dest->map));
 	self->epoll = sys_ret(epoll_create1(EPOLL_CLOEXEC));
 	ret = self->epoll;
@@ -264,8 +365,12 @@ int fault_serve(struct dest_lane *lane)
 		ret = -ENOMEM;
 	if (ret >= 0)
 		ret = watch_all(self);
-	if (!ret)
+	if (!ret) {
+		lane->faults = self;
+		digests_ask(self);
 		ret = serve_loop(self);
+		lane->faults = NULL;
+	}
 	if (self->epoll >= 0)
 		close(self->epoll);
 	free(self->buffer);

@@ -46,6 +46,8 @@ static uint64_t count_limit(enum frame_type type, const struct region *region)
 	switch (type) {
 	case FRAME_DATA:
 	case FRAME_WANT:
+	case FRAME_DISCARD:
+	case FRAME_DIGEST:
 		return run_pages(region);
 	case FRAME_ZERO:
 		return region->pages;

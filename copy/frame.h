@@ -17,8 +17,12 @@
 enum frame_type {
 	FRAME_DATA = 1,		/* source: pages and their bytes */
 	FRAME_ZERO = 2,		/* source: pages that hold zeroes only */
-	FRAME_BARRIER = 3,	/* source: no older generation follows */
+	FRAME_BARRIER = 3,	/* source: no older generation follows; in
+				 * post-copy: everything was pushed */
 	FRAME_WANT = 4,		/* dest: a guest waits for these pages */
+	FRAME_DISCARD = 5,	/* dest: the guest freed these: not sent, but
+				 * what are their digests? */
+	FRAME_DIGEST = 6,	/* source: the answer; no bytes */
 };
 
 #define FRAME_HEADER_SIZE	48
@@ -29,7 +33,9 @@ struct frame {
 	struct region *region;	/* NULL for a BARRIER */
 	uint64_t first;		/* page */
 	uint64_t count;		/* pages */
-	struct digest digest;	/* DATA, ZERO: sum over the pages */
+	struct digest digest;	/* DATA, ZERO, DIGEST: sum over the pages;
+				 * BARRIER: over all DATA and ZERO since the
+				 * last one, by lane_send() */
 };
 
 void frame_encode(const struct frame *frame, uint8_t *wire);

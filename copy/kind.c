@@ -6,6 +6,7 @@
 #include <linux/falloc.h>
 #include <string.h>
 
+#include "copy/digest.h"
 #include "sys.h"
 
 /**
@@ -72,6 +73,34 @@ static int file_populated(const struct region *region, uint64_t first,
 	return 0;
 }
 
+static int shmem_is_hole(const struct region *region, uint64_t page)
+{
+	off_t at = (off_t)page_offset(region, page);
+	off_t data = sys_ret(lseek(region->fd, at, SEEK_DATA));
+
+	if (data < 0)
+		return data == -ENXIO ? 1 : (int)data;
+	return data >= at + (off_t)page_size(region);
+}
+
+/* A hugetlb file does not tell its holes, but reads as zero there. */
+static int hugetlb_is_hole(const struct region *region, uint64_t page)
+{
+	uint8_t part[RUN_SIZE] __attribute__((aligned(64)));
+	uint64_t at, start = page_offset(region, page);
+
+	for (at = 0; at < page_size(region); at += sizeof(part)) {
+		ssize_t got = sys_retry(pread(region->fd, part, sizeof(part),
+					      (off_t)(start + at)));
+
+		if (got != sizeof(part))
+			return got < 0 ? (int)got : -ENXIO;
+		if (!page_is_zero(part, sizeof(part)))
+			return 0;
+	}
+	return 1;
+}
+
 static int file_punch(const struct region *region, uint64_t first,
 		      uint64_t count)
 {
@@ -101,15 +130,32 @@ static int hugetlb_write(const struct region *region, uint64_t first,
 	return 0;
 }
 
-/* Pages that our mapping has not brought in hold nothing that we wrote. */
+/* Looked at through the file: unlike a mapping, that allocates no hole. */
+static bool hugetlb_holds(const struct region *region, uint64_t page)
+{
+	uint8_t bytes[16384] __attribute__((aligned(64)));
+	uint64_t at = page_offset(region, page), end = page_offset(region, page + 1);
+
+	for (; at < end; at += sizeof(bytes))
+		if (sys_retry(pread(region->fd, bytes, sizeof(bytes),
+				    (off_t)at)) != (ssize_t)sizeof(bytes) ||
+		    !page_is_zero(bytes, sizeof(bytes)))
+			return true;
+	return false;
+}
+
+/*
+ * Pages that our mapping has not brought in hold nothing that we wrote; but
+ * what a predecessor wrote through its own, if there was one.
+ */
 static bool hugetlb_written(const struct region *region, uint64_t page)
 {
 	unsigned char there = 0;
 
 	if (sys_ret(mincore(region->alias + (page << region->page_shift),
-			    4096, &there)) < 0)
+			    4096, &there)) < 0 || there & 1)
 		return true;
-	return there & 1;
+	return region->inherited && hugetlb_holds(region, page);
 }
 
 /* A hole punched into a hugetlb file gives its reservation away as well. */
@@ -172,9 +218,10 @@ const struct memory_kind kind_shmem = {
 	.name = "shared",
 	.modes = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR,
 	.features = UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM |
-		    UFFD_FEATURE_THREAD_ID,
+		    UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_THREAD_ID,
 	.read = file_read,
 	.populated = file_populated,
+	.is_hole = shmem_is_hole,
 	.empty = shmem_empty,
 	.overwrite = shmem_write,
 	.overwrite_zero = file_punch,
@@ -189,10 +236,12 @@ const struct memory_kind kind_hugetlb = {
 	.name = "shared huge",
 	.modes = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR,
 	.features = UFFD_FEATURE_MISSING_HUGETLBFS |
-		    UFFD_FEATURE_MINOR_HUGETLBFS | UFFD_FEATURE_THREAD_ID,
+		    UFFD_FEATURE_MINOR_HUGETLBFS |
+		    UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_THREAD_ID,
 	.alias = true,
 	.read = file_read,
 	.populated = file_populated,
+	.is_hole = hugetlb_is_hole,
 	.empty = hugetlb_empty,
 	.overwrite = hugetlb_write,
 	.overwrite_zero = hugetlb_zero,

@@ -8,7 +8,8 @@
  *   shmem    pwrite into the file, then UFFDIO_CONTINUE maps the page
  *   hugetlb  through our own mapping (a hugetlb file takes no write(2)),
  *            then UFFDIO_CONTINUE
- *   private  UFFDIO_COPY; read and overwritten by process_vm_*
+ *   private  UFFDIO_COPY; read and overwritten through
+ *            /proc/PID/mem, or by process_vm_*
  *
  * Shared pages are invisible to the guest until placed. Private ones become
  * visible by being written; what may not be written by the guest yet (a
@@ -31,6 +32,10 @@ struct memory_kind {
 	/* Runs of pages that may hold something; what lies between is zero. */
 	int (*populated)(const struct region *region, uint64_t first,
 			 uint64_t count, uffd_run_fn *run, void *arg);
+
+	/* Source: is there nothing at a page that was sent with bytes? 1, 0 or
+	 * -errno. NULL: dirty tracking sees that it went. */
+	int (*is_hole)(const struct region *region, uint64_t page);
 
 	/* Prepare: nothing of the hypervisor's own remains. NULL: the pages
 	 * have to be zapped in the guest's process. */

@@ -100,27 +100,20 @@ static int parts_advance(struct iovec *parts, int count, size_t done)
 }
 
 /**
- * lane_send() - send one frame
+ * lane_put() - send bytes as they are
  * @lane: this thread is its only sender
- * @frame: what to say
- * @payload: frame_payload() bytes
- *
- * Header and pages leave in one system call where the connection is plain.
+ * @parts: the bytes; used up
+ * @count: how many parts
  *
  * Return: 0; -ETIMEDOUT: the peer takes nothing; or -errno.
  */
-int lane_send(struct lane *lane, const struct frame *frame,
-	      const void *payload)
+int lane_put(struct lane *lane, struct iovec *parts, int count)
 {
-	uint8_t header[FRAME_HEADER_SIZE];
-	struct iovec parts[2] = {
-		{ header, sizeof(header) },
-		{ (void *)payload, frame_payload(frame) },
-	};
-	int count = parts[1].iov_len ? 2 : 1;
-	uint64_t size = parts[0].iov_len + parts[1].iov_len;
+	uint64_t size = 0;
+	int i;
 
-	frame_encode(frame, header);
+	for (i = 0; i < count; i++)
+		size += parts[i].iov_len;
 	while (count) {
 		ssize_t put = lane->ops->sendv_some(lane->connection, parts,
 						    count);
@@ -137,6 +130,45 @@ int lane_send(struct lane *lane, const struct frame *frame,
 	}
 	__atomic_fetch_add(&lane->bytes_sent, size, __ATOMIC_RELAXED);
 	return 0;
+}
+
+/* What a barrier says of all that came before it; see receive_barrier(). */
+static void frame_sum(struct digest *sum, struct frame *frame)
+{
+	if (frame->type == FRAME_DATA || frame->type == FRAME_ZERO) {
+		digest_add(sum, frame->digest);
+	} else if (frame->type == FRAME_BARRIER) {
+		frame->digest = *sum;
+		*sum = (struct digest){ 0, 0 };
+	}
+}
+
+/**
+ * lane_send() - send one frame
+ * @lane: this thread is its only sender
+ * @frame: what to say
+ * @payload: frame_payload() bytes
+ *
+ * Header and pages leave in one system call where the connection is plain.
+ *
+ * Return: 0; -ETIMEDOUT: the peer takes nothing; or -errno.
+ */
+int lane_send(struct lane *lane, const struct frame *frame,
+	      const void *payload)
+{
+	struct frame said = *frame;
+	uint8_t header[FRAME_HEADER_SIZE];
+	struct iovec parts[2] = {
+		{ header, sizeof(header) },
+		{ (void *)payload, frame_payload(frame) },
+	};
+	int count = parts[1].iov_len ? 2 : 1;
+
+	frame_sum(&lane->sent, &said);
+	frame_encode(&said, header);
+	if (lane->tap)
+		return lane->tap->send(lane->tap, lane, &said, parts, count);
+	return lane_put(lane, parts, count);
 }
 
 /* The frame at the front of the input, if all of it is there. */

@@ -28,6 +28,17 @@ struct lane_ops {
 
 enum lane_role { LANE_FAULT, LANE_PUSH };
 
+struct lane;
+
+/*
+ * Sends the frames of a lane in its stead; for tests. Called by the lane's
+ * sending thread, with the header as it travels and, for DATA, the pages.
+ */
+struct lane_tap {
+	int (*send)(struct lane_tap *tap, struct lane *lane, const struct frame *frame,
+		    struct iovec *parts, int count);
+};
+
 struct lane {
 	const struct lane_ops *ops;
 	void *connection;
@@ -35,13 +46,17 @@ struct lane {
 	enum lane_role role;
 	unsigned int index;		/* within its role */
 	struct region_map *map;
+	struct lane_tap *tap;		/* or NULL; set before anything is sent */
+	uint64_t unacked_ns;		/* of whoever watches over it; 0 at first */
 
 	/* Written by the receiving thread only. */
 	uint8_t *input;			/* received, not yet used */
 	size_t capacity, start, end;
 	uint32_t generation;		/* dest: of the frames that are due */
+	struct digest got;		/* of the runs since the last barrier */
 
-	/* Written by the sending thread, read by statistics. */
+	/* Written by the sending thread; bytes_sent is read by statistics. */
+	struct digest sent;		/* of the runs since the last barrier */
 	uint64_t bytes_sent;
 };
 
@@ -54,6 +69,8 @@ void lane_stop_receiving(struct lane *lane);
 
 int lane_send(struct lane *lane, const struct frame *frame,
 	      const void *payload);
+/* For a tap: all of it, waiting as needed; uses @parts up. */
+int lane_put(struct lane *lane, struct iovec *parts, int count);
 int lane_receive_some(struct lane *lane, struct frame *frame,
 		      const void **payload);
 int lane_receive(struct lane *lane, struct frame *frame, const void **payload);

@@ -61,13 +61,14 @@ void limit_set(struct limit *limit, uint64_t rate)
 }
 
 /**
- * limit_open() - let everybody pass from now on: the lanes are being stopped
+ * limit_pass() - let everybody pass, or no more
  * @limit: may have waiters
+ * @pass: true: the lanes are being stopped
  */
-void limit_open(struct limit *limit)
+void limit_pass(struct limit *limit, bool pass)
 {
 	pthread_mutex_lock(&limit->lock);
-	limit->open = true;
+	limit->open = pass;
 	pthread_cond_broadcast(&limit->changed);
 	pthread_mutex_unlock(&limit->lock);
 }

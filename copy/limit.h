@@ -20,7 +20,7 @@ struct limit {
 int limit_init(struct limit *limit, uint64_t rate);
 void limit_fini(struct limit *limit);
 void limit_set(struct limit *limit, uint64_t rate);
-void limit_open(struct limit *limit);
+void limit_pass(struct limit *limit, bool pass);
 void limit_take(struct limit *limit, uint64_t bytes);
 
 #endif

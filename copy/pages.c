@@ -2,6 +2,8 @@
 /* pages.c - the state of every page at the dest, 4 bits each. */
 #include "copy/pages.h"
 
+#include <string.h>
+
 #define PAGE_BITS	4
 #define PAGES_A_WORD	(64 / PAGE_BITS)
 #define EVERY_PAGE	0x1111111111111111ull
@@ -214,20 +216,103 @@ bool pages_present(struct pages *pages, uint64_t first, uint64_t count)
 	return waited;
 }
 
+/*
+ * Flip @bits of those pages of one word, under @among, whose bits under @mask
+ * are @value. Return: how many.
+ */
+static uint64_t flip(uint64_t *at, uint64_t among, unsigned int mask,
+		     unsigned int value, unsigned int bits)
+{
+	uint64_t word = __atomic_load_n(at, __ATOMIC_RELAXED);
+	uint64_t found;
+
+	do {
+		found = matching(word, mask, value) & among;
+	} while (found && !__atomic_compare_exchange_n(at, &word,
+			word ^ found * bits, false, __ATOMIC_ACQ_REL,
+			__ATOMIC_RELAXED));
+	return (uint64_t)__builtin_popcountll(found);
+}
+
 /**
  * pages_unclaim() - give back claimed pages that could not be filled
  * @pages: of their region
  * @first: the first of them
- * @count: how many; all claimed by the caller
+ * @count: how many; those that are claimed are by the caller, or by whoever
+ *	is dead
  */
 void pages_unclaim(struct pages *pages, uint64_t first, uint64_t count)
 {
 	uint64_t at, end = first + count;
 
+	for (at = first; at < end; at = next_word(at)) {
+		uint64_t mask = word_pages(at, clip(next_word(at), end));
+
+		flip(page_word(pages, at), mask, PAGE_STATE, PAGE_CLAIMED,
+		     PAGE_CLAIMED);
+	}
+}
+
+/**
+ * pages_discard() - the guest has freed pages: no content is to come to them
+ * @pages: of their region
+ * @first: the first of them
+ * @count: how many
+ * @from: PAGE_MISSING, or PAGE_PRESENT: kept ones that are not counted yet;
+ *	others stay what they are
+ *
+ * Return: how many were, and are DISCARDED now.
+ */
+uint64_t pages_discard(struct pages *pages, uint64_t first, uint64_t count,
+		       enum page_state from)
+{
+	uint64_t at, end = first + count, changed = 0;
+
+	for (at = first; at < end; at = next_word(at)) {
+		uint64_t mask = word_pages(at, clip(next_word(at), end));
+
+		changed += flip(page_word(pages, at), mask,
+				PAGE_STATE | PAGE_COUNTED, from,
+				PAGE_DISCARDED ^ from);
+	}
+	return changed;
+}
+
+/**
+ * pages_forget() - nobody is known to wait for what is missing
+ * @pages: of a region; no thread records faults at the moment
+ *
+ * Whoever waits is woken then, and its fault recorded anew.
+ */
+void pages_forget(struct pages *pages)
+{
+	uint64_t at;
+
+	for (at = 0; at < pages->count; at = next_word(at)) {
+		uint64_t *word = page_word(pages, at);
+		uint64_t waits = __atomic_load_n(word, __ATOMIC_RELAXED) &
+				 EVERY_PAGE * PAGE_WAITING;
+
+		if (waits)
+			__atomic_fetch_and(word, ~waits, __ATOMIC_ACQ_REL);
+	}
+}
+
+/**
+ * pages_complete() - what somebody who died had completed is so, and counted
+ * @pages: of their region; no lane is in flight. Twice is once
+ * @first: the first of them
+ * @count: how many; discarded ones are counted, and stay so
+ */
+void pages_complete(struct pages *pages, uint64_t first, uint64_t count)
+{
+	uint64_t at, end = first + count;
+
+	pages_unclaim(pages, first, count);
 	for (at = first; at < end; at = next_word(at))
-		__atomic_fetch_and(page_word(pages, at),
-			~(word_pages(at, clip(next_word(at), end)) *
-			  PAGE_CLAIMED), __ATOMIC_ACQ_REL);
+		__atomic_fetch_or(page_word(pages, at),
+			word_pages(at, clip(next_word(at), end)) *
+			(PAGE_PRESENT | PAGE_COUNTED), __ATOMIC_ACQ_REL);
 }
 
 /**
@@ -258,6 +343,65 @@ uint64_t pages_next(const struct pages *pages, uint64_t from, uint64_t end,
 		from = next_word(from);
 	}
 	return end;
+}
+
+/* The low bit of each page's state, to one bit a page: undoes spread(). */
+static uint64_t gather(uint64_t word)
+{
+	word = (word | word >> 3) & 0x0303030303030303ull;
+	word = (word | word >> 6) & 0x000f000f000f000full;
+	word = (word | word >> 12) & 0x000000ff000000ffull;
+	return (word | word >> 24) & 0xffff;
+}
+
+/**
+ * pages_with() - how many pages are of a state
+ * @pages: of a region
+ * @mask: which bits of the state count
+ * @value: what they are
+ *
+ * Return: pages.
+ */
+uint64_t pages_with(const struct pages *pages, unsigned int mask,
+		    unsigned int value)
+{
+	uint64_t at, found = 0;
+
+	for (at = 0; at < pages->count; at = next_word(at)) {
+		uint64_t word = __atomic_load_n(page_word(pages, at),
+						__ATOMIC_ACQUIRE);
+
+		found += (uint64_t)__builtin_popcountll(
+				matching(word, mask, value) &
+				word_pages(at, clip(next_word(at),
+						    pages->count)));
+	}
+	return found;
+}
+
+/**
+ * pages_bitmap() - which pages are present, or need not come any more
+ * @pages: of their region
+ * @first: the first page, a multiple of 64
+ * @count: how many
+ * @present: receives a bit a page, in whole words
+ */
+void pages_bitmap(const struct pages *pages, uint64_t first, uint64_t count,
+		  uint64_t *present)
+{
+	uint64_t page, end = first + count;
+
+	memset(present, 0, (count + BITS_PER_WORD - 1) / BITS_PER_WORD *
+			   sizeof(*present));
+	for (page = first; page < end; page = next_word(page)) {
+		uint64_t word = __atomic_load_n(page_word(pages, page),
+						__ATOMIC_ACQUIRE);
+		uint64_t found = gather(matching(word, PAGE_PRESENT, PAGE_PRESENT) &
+					word_pages(page, clip(next_word(page), end)));
+
+		present[(page - first) / BITS_PER_WORD] |=
+			found << ((page - first) % BITS_PER_WORD);
+	}
 }
 
 /**

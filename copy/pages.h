@@ -3,6 +3,8 @@
  * pages.h - the state of every page at the dest, 4 bits each.
  *
  *   MISSING -> CLAIMED -> PRESENT       and two flags beside the state
+ *      |                     |
+ *      +----> DISCARDED <----+  kept, and not counted yet
  *
  * pages_claim() and pages_present() are the only writers that move a page
  * forward once the guest may run. The words live in a file on tmpfs: they
@@ -25,6 +27,7 @@ enum page_state {
 	PAGE_MISSING = 0,
 	PAGE_CLAIMED = 1,	/* somebody fills it right now */
 	PAGE_PRESENT = 2,	/* complete; perhaps not mapped yet */
+	PAGE_DISCARDED = 3,	/* the guest freed it: zero, never filled */
 	PAGE_STATE = 3,		/* mask */
 	PAGE_WAITING = 4,	/* a fault was recorded */
 	PAGE_COUNTED = 8,	/* its digest is in the proof */
@@ -46,9 +49,17 @@ uint64_t pages_unclaimable(const struct pages *pages, uint64_t first,
 			   uint64_t count);
 bool pages_present(struct pages *pages, uint64_t first, uint64_t count);
 void pages_unclaim(struct pages *pages, uint64_t first, uint64_t count);
+uint64_t pages_discard(struct pages *pages, uint64_t first, uint64_t count,
+		       enum page_state from);
+void pages_forget(struct pages *pages);
+void pages_complete(struct pages *pages, uint64_t first, uint64_t count);
 
 uint64_t pages_next(const struct pages *pages, uint64_t from, uint64_t end,
 		    unsigned int mask, unsigned int value, bool equal);
+uint64_t pages_with(const struct pages *pages, unsigned int mask,
+		    unsigned int value);
+void pages_bitmap(const struct pages *pages, uint64_t first, uint64_t count,
+		  uint64_t *present);
 
 void pages_received(struct pages *pages, uint64_t first, uint64_t count);
 uint64_t pages_keep(struct pages *pages, uint64_t first, uint64_t count,

@@ -38,6 +38,30 @@ static int mark_written(struct range range, void *arg)
 	return 0;
 }
 
+/* Not mapped, and it was sent: it may have become a hole since. */
+static int mark_holes(struct range range, void *arg)
+{
+	struct scan *scan = arg;
+	struct source_region *state = &scan->source->regions[scan->region->id];
+	uint64_t page, end;
+
+	range_pages(scan->region, range, &page, &end);
+	for (;; page++) {
+		int ret;
+
+		page = bitmap_next(&state->filled, page, end, true);
+		if (page == end)
+			return 0;
+		ret = scan->region->kind->is_hole(scan->region, page);
+		if (ret < 0)
+			return ret;
+		if (!ret)
+			continue;
+		bitmap_clear(&state->filled, page);
+		bitmap_set(&state->dirty, page);
+	}
+}
+
 /* The end of a gap in @dirty that begins at @first, short runs included. */
 static uint64_t gap_end(const struct bitmap *dirty, uint64_t first)
 {
@@ -87,6 +111,9 @@ int source_populated(struct source *source)
  * @source: no round runs
  * @tracker: armed over all regions; it is armed again in the same step
  *
+ * A hole that was punched into a file is no write; it is looked for where
+ * something was sent that is not mapped any more.
+ *
  * Until source_hold() the sent bitmap is free, and remembers here which pages
  * the previous scans found.
  *
@@ -104,6 +131,11 @@ int source_written(struct source *source, struct uffd_tracker *tracker)
 		ret = uffd_written(tracker,
 				   page_range(region, 0, region->pages),
 				   mark_written, &scan);
+		if (!ret && region->kind->is_hole)
+			ret = uffd_unmapped(tracker,
+					    page_range(region, 0,
+						       region->pages),
+					    mark_holes, &scan);
 	}
 	return ret;
 }

@@ -43,6 +43,7 @@ static void count_part(struct source *source, const struct frame *part)
 int run_send(struct source_lane *self, const struct frame *run,
 	     const uint8_t *bytes, struct proof *proof)
 {
+	struct source_region *regions = self->source->regions;
 	uint64_t done, size = page_size(run->region);
 
 	for (done = 0; done < run->count;) {
@@ -58,6 +59,9 @@ int run_send(struct source_lane *self, const struct frame *run,
 		/* Before it leaves: the dest may complete at once. */
 		if (proof)
 			proof_add(proof, part.count, part.digest);
+		else if (!zero && part.region->shared)
+			bitmap_set_range(&regions[part.region->id].filled,
+					 part.first, part.count);
 		count_part(self->source, &part);
 		ret = lane_send(self->lane, &part, bytes + done * size);
 		if (ret < 0)
@@ -169,22 +173,26 @@ int push_round(struct source_lane *self, uint32_t generation)
  * @self: the lane
  * @generation: of post-copy frames
  *
- * Return: 0 when every page is sent or taken, or -errno.
+ * Return: 0 when every page is sent or taken, and a barrier behind them; or
+ * -errno.
  */
 int push_rest(struct source_lane *self, uint32_t generation)
 {
 	struct source *source = self->source;
 	struct frame run = { .generation = generation };
+	struct frame barrier = {
+		.type = FRAME_BARRIER, .generation = generation,
+	};
 
 	memset(&self->cursor, 0, sizeof(self->cursor));
 	while (!stopping(source) &&
 	       order_next(source, &self->cursor, &run.region, &run.first,
 			  &run.count)) {
 		int ret = send_pages(self, &run,
-				     &source->regions[run.region->id].proof,
+				     source_counts(source, run.region),
 				     &source->stats.push_bytes);
 		if (ret < 0)
 			return ret;
 	}
-	return 0;
+	return stopping(source) ? 0 : lane_send(self->lane, &barrier, NULL);
 }

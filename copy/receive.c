@@ -47,22 +47,33 @@ static struct digest arrival_digest(const struct arrival *arrival,
 	return sum;
 }
 
+/* Is it to be tried once more? Else @ret is what came of it. */
+static bool again(struct dest_lane *self, int *ret)
+{
+	if (*ret != -EAGAIN)
+		return false;
+	*ret = dest_layout_wait(self);
+	return !*ret;
+}
+
 /* No vCPU runs and the pages may be sent again: no claim, no proof. */
-static int store_early(struct dest *dest, const struct arrival *arrival)
+static int store_early(struct dest_lane *self, const struct arrival *arrival)
 {
 	const struct frame *frame = arrival->frame;
 	const struct memory_kind *kind = frame->region->kind;
-	struct pages *pages = &dest->pages[frame->region->id];
 	int ret;
 
-	if (arrival->bytes)
-		ret = kind->overwrite(frame->region, frame->first,
-				      frame->count, arrival->bytes);
-	else
-		ret = kind->overwrite_zero(frame->region, frame->first,
-					   frame->count);
+	do {
+		if (arrival->bytes)
+			ret = kind->overwrite(frame->region, frame->first,
+					      frame->count, arrival->bytes);
+		else
+			ret = kind->overwrite_zero(frame->region, frame->first,
+						   frame->count);
+	} while (again(self, &ret));
 	if (!ret)
-		pages_received(pages, frame->first, frame->count);
+		pages_received(dest_pages(self->dest, frame->region),
+			       frame->first, frame->count);
 	return ret;
 }
 
@@ -100,64 +111,124 @@ static int place_waiting(struct pages *pages, struct region *region,
 	}
 }
 
-static void account(struct dest *dest, const struct arrival *arrival,
-		    uint64_t first, uint64_t count)
+static void arrived(struct dest *dest, const struct region *region,
+		    uint64_t count)
 {
-	const struct region *region = arrival->frame->region;
-
-	proof_add(&dest->proofs[region->id], count,
-		  arrival_digest(arrival, first, count));
 	if (!__atomic_sub_fetch(&dest->missing, small_pages(region, count),
 				__ATOMIC_ACQ_REL))
 		dest_signal(dest);
 }
 
-/*
- * The order is the promise: filled, then PRESENT, then visible. After a kill
- * anywhere in between, a page that says PRESENT is complete.
- */
-static int store_claimed(struct dest *dest, const struct arrival *arrival,
-			 uint64_t first, uint64_t count)
+static int place(const struct arrival *arrival, struct pages *pages,
+		 uint64_t first, uint64_t count, bool waiting)
 {
 	struct region *region = arrival->frame->region;
-	struct pages *pages = &dest->pages[region->id];
-	bool waiting;
+
+	if (arrival->bytes)
+		return region->kind->place(region, first, count, waiting);
+	return waiting ? place_waiting(pages, region, first, count) : 0;
+}
+
+/*
+ * The order is the promise: filled, written down, then PRESENT, then visible.
+ * After a kill anywhere in between, a page that says PRESENT is complete, and
+ * its digest is in the ledger or about to be. A private page is visible when
+ * it is filled; one that was, and is missing nevertheless, is left as it is by
+ * whoever fills it again.
+ */
+static int fill(struct dest_lane *self, const struct arrival *arrival,
+		uint64_t first, uint64_t count, bool *waiting)
+{
+	struct dest *dest = self->dest;
+	struct region *region = arrival->frame->region;
+	struct pages *pages = dest_pages(dest, region);
 	int ret = fill_claimed(dest, arrival, first, count);
 
 	if (ret < 0) {
 		pages_unclaim(pages, first, count);
 		return ret;
 	}
-	waiting = pages_present(pages, first, count);
-	if (arrival->bytes)
-		ret = region->kind->place(region, first, count, waiting);
-	else if (waiting)
-		ret = place_waiting(pages, region, first, count);
-	account(dest, arrival, first, count);
+	ledger_write(self->ledger, region, first, count,
+		     arrival_digest(arrival, first, count));
+	*waiting = pages_present(pages, first, count);
+	ledger_strike(self->ledger);
+	return 0;
+}
+
+/*
+ * The guest may free a private page that is being filled: so events are not
+ * read meanwhile. What it frees of shared memory may be filled.
+ */
+static int claim_and_fill(struct dest_lane *self,
+			  const struct arrival *arrival, uint64_t first,
+			  uint64_t most, uint64_t *count, bool *waiting)
+{
+	const struct region *region = arrival->frame->region;
+	struct dest *dest = self->dest;
+	int ret = 0;
+
+	if (!region->shared)
+		pthread_rwlock_rdlock(&dest->removal);
+	*count = pages_claim(dest_pages(dest, region), first, most);
+	if (*count)
+		ret = fill(self, arrival, first, *count, waiting);
+	if (!region->shared)
+		pthread_rwlock_unlock(&dest->removal);
 	return ret;
 }
 
+/* Up to @most pages from @first on. Return: how many are done, or -errno. */
+static int64_t store_some(struct dest_lane *self,
+			  const struct arrival *arrival, uint64_t first,
+			  uint64_t most)
+{
+	struct dest *dest = self->dest;
+	struct region *region = arrival->frame->region;
+	struct pages *pages = dest_pages(dest, region);
+	bool waiting = false;
+	uint64_t count;
+	int ret = claim_and_fill(self, arrival, first, most, &count, &waiting);
+
+	if (ret == -EAGAIN)
+		return dest_layout_wait(self);	/* nothing is claimed */
+	if (ret < 0 || !count)
+		return ret;
+	do {
+		ret = place(arrival, pages, first, count, waiting);
+	} while (again(self, &ret));
+	arrived(dest, region, count);
+	return ret < 0 ? ret : (int64_t)count;
+}
+
 /* What somebody else claimed or filled is dropped here. */
-static int store(struct dest *dest, const struct arrival *arrival)
+static void drop(struct dest_lane *self, const struct arrival *arrival,
+		 uint64_t first, uint64_t count)
+{
+	const struct digest *digests = arrival->bytes
+		? arrival->digests + (first - arrival->frame->first) : NULL;
+
+	stat_add(&self->dest->stats.duplicate_pages, count);
+	discard_arrived(self->dest, arrival->frame->region, first, count,
+			digests);
+}
+
+static int store(struct dest_lane *self, const struct arrival *arrival)
 {
 	const struct frame *frame = arrival->frame;
-	struct pages *pages = &dest->pages[frame->region->id];
+	struct pages *pages = dest_pages(self->dest, frame->region);
 	uint64_t first = frame->first, end = frame->first + frame->count;
 
 	while (first < end) {
-		uint64_t count = pages_claim(pages, first, end - first);
-		int ret;
+		int64_t done = store_some(self, arrival, first, end - first);
 
-		if (!count) {
-			count = pages_unclaimable(pages, first, end - first);
-			stat_add(&dest->stats.duplicate_pages, count);
-			first += count;
-			continue;
+		if (done < 0)
+			return (int)done;
+		if (!done) {
+			done = (int64_t)pages_unclaimable(pages, first,
+							  end - first);
+			drop(self, arrival, first, (uint64_t)done);
 		}
-		ret = store_claimed(dest, arrival, first, count);
-		if (ret < 0)
-			return ret;
-		first += count;
+		first += (uint64_t)done;
 	}
 	return 0;
 }
@@ -193,15 +264,41 @@ static int receive_pages(struct dest_lane *self, const struct frame *frame,
 	if (!arrival_check(&arrival))
 		return bad_run(self, frame, switched);
 	self->bad_runs = 0;
-	return switched ? store(dest, &arrival) : store_early(dest, &arrival);
+	return switched ? store(self, &arrival) : store_early(self, &arrival);
 }
 
+static int receive_digest(struct dest_lane *self, const struct frame *frame)
+{
+	struct dest *dest = self->dest;
+
+	if (self->lane->role != LANE_FAULT ||
+	    frame->generation != dest->generation)
+		return -EPROTO;
+	discard_answered(dest, frame);
+	return 0;
+}
+
+/* Past the switch it says that all was pushed; older lanes' say nothing. */
+static bool barrier_is_due(const struct dest_lane *self,
+			   const struct frame *frame, bool switched)
+{
+	return frame->generation == (switched ? self->dest->generation
+					      : self->lane->generation);
+}
+
+/* A run that came twice, or never, shows here: before its round counts. */
 static int receive_barrier(struct dest_lane *self, const struct frame *frame)
 {
-	if (self->lane->role != LANE_PUSH ||
-	    frame->generation != self->lane->generation)
+	bool switched = __atomic_load_n(&self->dest->switched, __ATOMIC_ACQUIRE);
+	struct lane *lane = self->lane;
+
+	if (lane->role != LANE_PUSH || !barrier_is_due(self, frame, switched))
 		return -EPROTO;
-	self->lane->generation++;
+	if (!digest_equal(frame->digest, lane->got))
+		return -EBADMSG;
+	lane->got = (struct digest){ 0, 0 };
+	if (!switched)
+		lane->generation++;
 	__atomic_store_n(&self->passed, frame->generation, __ATOMIC_RELEASE);
 	dest_signal(self->dest);
 	return 0;
@@ -222,9 +319,12 @@ int receive_frame(struct dest_lane *self, const struct frame *frame,
 	switch (frame->type) {
 	case FRAME_DATA:
 	case FRAME_ZERO:
+		digest_add(&self->lane->got, frame->digest);
 		return receive_pages(self, frame, payload);
 	case FRAME_BARRIER:
 		return receive_barrier(self, frame);
+	case FRAME_DIGEST:
+		return receive_digest(self, frame);
 	default:
 		return -EPROTO;
 	}

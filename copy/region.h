@@ -30,7 +30,10 @@ struct region {
 	int fd;			/* shared: its file (borrowed), else -1 */
 	uint64_t offset;	/* where it starts in the file */
 	uint8_t *alias;		/* our mapping, where the kind needs one */
+	bool inherited;		/* dest: another process has filled it before */
 	pid_t pid;		/* the guest's process */
+	int memory;		/* its /proc/PID/mem (borrowed), which takes no
+				 * right to trace it; 0: by its number */
 	int pagemap;		/* of the guest's process (borrowed), or -1 */
 	int uffd;		/* dest: over this region (borrowed), or -1 */
 	const struct memory_kind *kind;

@@ -30,10 +30,44 @@ static int serve_page(struct source_lane *self, struct frame *want,
 	ret = run.region->kind->read(run.region, page, 1, self->buffer);
 	if (!ret)
 		ret = run_send(self, &run, self->buffer,
-			       repeated ? NULL : &state->proof);
+			       repeated ? NULL :
+			       source_counts(source, want->region));
 	stat_add(&source->stats.fault_bytes,
 		 self->lane->bytes_sent - before);
 	if (!repeated && source_proven(source))
+		source_signal(source);	/* this was the last page */
+	return ret;
+}
+
+/*
+ * The guest has freed these pages at the dest: what they held here is told for
+ * the proof, and nobody has to send it any more.
+ */
+static int serve_discard(struct source_lane *self, struct frame *asked)
+{
+	struct source *source = self->source;
+	struct region *region = asked->region;
+	struct proof *proof = source_counts(source, region);
+	struct bitmap *sent = &source->regions[region->id].sent;
+	struct frame answer = *asked;
+	int ret = region->kind->read(region, asked->first, asked->count,
+				     self->buffer);
+	uint64_t i;
+
+	if (ret < 0)
+		return ret;
+	answer.type = FRAME_DIGEST;
+	answer.digest = (struct digest){ 0, 0 };
+	for (i = 0; i < asked->count; i++) {
+		struct digest one = digest_page(region, asked->first + i,
+				self->buffer + (i << region->page_shift));
+
+		digest_add(&answer.digest, one);
+		if (!bitmap_set(sent, asked->first + i) && proof)
+			proof_add(proof, 1, one);
+	}
+	ret = lane_send(self->lane, &answer, NULL);
+	if (source_proven(source))
 		source_signal(source);	/* this was the last page */
 	return ret;
 }
@@ -43,8 +77,11 @@ static int serve_want(struct source_lane *self, struct frame *want)
 	struct source *source = self->source;
 	uint64_t page;
 
-	if (want->type != FRAME_WANT ||
-	    !__atomic_load_n(&source->held, __ATOMIC_ACQUIRE))
+	if (!__atomic_load_n(&source->held, __ATOMIC_ACQUIRE))
+		return -EPROTO;
+	if (want->type == FRAME_DISCARD)
+		return serve_discard(self, want);
+	if (want->type != FRAME_WANT)
 		return -EPROTO;
 	stat_add(&source->stats.wants, 1);
 	order_note_fault(&source->order, want->region, want->first);

@@ -4,8 +4,8 @@
  *
  * A page kept from pre-copy is hashed before the guest can write it: shared
  * ones are not mapped until here, private ones are write-protected. A fault
- * on one settles it at once; everything else comes in a sweep. Whoever sets
- * COUNTED adds the digest, so that each page is added once.
+ * on one settles it at once; everything else comes in a sweep. COUNTED says
+ * that its digest is added, so that each page is added once.
  */
 #include <errno.h>
 #include <sys/resource.h>
@@ -13,32 +13,50 @@
 #include "copy/dest.h"
 #include "copy/kind.h"
 #include "copy/walk.h"
+#include "thread.h"
 
-static void counted(struct dest *dest, struct region *region, uint64_t pages,
-		    struct digest sum)
+/*
+ * Count what nobody else has counted; without @bytes the pages are zero. Who
+ * holds the lock does what it has written down: no other thread counts one of
+ * these pages in between. dest->removal is held: nor does the guest free one.
+ */
+static uint64_t count_some(struct dest *dest, struct region *region,
+			   uint64_t *at, uint64_t end, const uint8_t *bytes)
 {
-	proof_add(&dest->proofs[region->id], pages, sum);
-	if (!__atomic_sub_fetch(&dest->uncounted, pages, __ATOMIC_ACQ_REL))
-		dest_signal(dest);
+	struct ledger *ledger = &dest->states.ledgers[DEST_LANES_MAX];
+	struct pages *pages = dest_pages(dest, region);
+	unsigned int mask = PAGE_STATE | PAGE_COUNTED;
+	uint64_t first, count, begun = *at;
+
+	pthread_mutex_lock(&dest->counting);
+	first = pages_next(pages, begun, end, mask, PAGE_PRESENT, true);
+	*at = pages_next(pages, first, end, mask, PAGE_PRESENT, false);
+	count = *at - first;
+	if (count) {
+		ledger_write(ledger, region, first, count,
+			     digest_run(region, first, count, bytes ? bytes +
+					((first - begun) << region->page_shift)
+					: NULL));
+		pages_count(pages, first, count);
+		ledger_strike(ledger);
+	}
+	pthread_mutex_unlock(&dest->counting);
+	return count;
 }
 
-/* Count what nobody else has counted; without @bytes the pages are zero. */
 static void count_run(struct dest *dest, struct region *region, uint64_t first,
 		      uint64_t count, const uint8_t *bytes)
 {
-	struct pages *pages = &dest->pages[region->id];
 	uint64_t at = first, end = first + count;
 
 	while (at < end) {
-		uint64_t won = pages_count(pages, at, end - at);
 		const uint8_t *from = bytes
 			? bytes + ((at - first) << region->page_shift) : NULL;
+		uint64_t done = count_some(dest, region, &at, end, from);
 
-		if (won)
-			counted(dest, region, won,
-				digest_run(region, at, won, from));
-		at = won ? at + won
-			 : pages_next(pages, at, end, PAGE_COUNTED, 0, true);
+		if (!__atomic_sub_fetch(&dest->uncounted, done,
+					__ATOMIC_ACQ_REL) && done)
+			dest_signal(dest);
 	}
 }
 
@@ -46,30 +64,33 @@ static void count_run(struct dest *dest, struct region *region, uint64_t first,
  * settle_page() - a guest touches a kept page that was not counted yet
  * @dest: switched
  * @region: of the page
- * @page: its number; present
+ * @page: its number; present or discarded
  * @buffer: for one page; the calling thread's
  *
- * Return: 0: counted, the caller places it; or -errno.
+ * Return: 0: counted or discarded, the caller places it; or -errno.
  */
 int settle_page(struct dest *dest, struct region *region, uint64_t page,
 		uint8_t *buffer)
 {
-	int ret;
+	unsigned int mask = PAGE_STATE | PAGE_COUNTED;
+	int ret = 0;
 
-	if (page_state(&dest->pages[region->id], page) & PAGE_COUNTED)
-		return 0;
-	ret = region->kind->read(region, page, 1, buffer);
-	if (ret < 0)
-		return ret;
-	count_run(dest, region, page, 1, buffer);
-	return 0;
+	pthread_rwlock_rdlock(&dest->removal);
+	if ((page_state(dest_pages(dest, region), page) & mask) ==
+	    PAGE_PRESENT) {
+		ret = region->kind->read(region, page, 1, buffer);
+		if (!ret)
+			count_run(dest, region, page, 1, buffer);
+	}
+	pthread_rwlock_unlock(&dest->removal);
+	return ret;
 }
 
 static uint64_t next_kept(void *arg, const struct region *region,
 			  uint64_t from, uint64_t end, uint64_t *first)
 {
 	struct dest *dest = arg;
-	struct pages *pages = &dest->pages[region->id];
+	struct pages *pages = dest_pages(dest, region);
 	unsigned int mask = PAGE_STATE | PAGE_COUNTED;
 
 	*first = pages_next(pages, from, end, mask, PAGE_PRESENT, true);
@@ -89,8 +110,11 @@ static int settle_run(void *arg, struct region *region, uint64_t first,
 	if (!bytes)
 		return 0;
 	ret = region->kind->release(region, first, count);
-	/* A hole within the run needs no mapping. */
-	return ret == -ENOENT ? 0 : ret;
+	/*
+	 * A hole within the run needs no mapping; and while the guest frees
+	 * memory there is none: whoever touches one of these faults once more.
+	 */
+	return ret == -ENOENT || ret == -EAGAIN ? 0 : ret;
 }
 
 /**
@@ -106,8 +130,37 @@ int settle_kept(struct dest *dest)
 		.next = next_kept,
 		.run = settle_run,
 		.arg = dest,
+		.lock = &dest->removal,
 	};
 
 	setpriority(PRIO_PROCESS, 0, 5);
 	return walk_pages(&walk);
 }
+static void *settle_main(void *arg)
+{
+	struct dest *dest = arg;
+	int ret = settle_kept(dest);
+
+	if (ret < 0 && ret != -ECANCELED)
+		dest_fail(dest, ret);
+	dest_signal(dest);
+	return NULL;
+}
+
+/**
+ * dest_settle() - map and count the kept pages, in the background
+ * @dest: the guest was started, or is about to be. Twice is once
+ *
+ * Return: 0 or -errno.
+ */
+int dest_settle(struct dest *dest)
+{
+	int ret = dest->settling ? 0 :
+		  thread_create(&dest->settler, "copy-settle", settle_main,
+				dest);
+
+	if (!ret)
+		dest->settling = true;
+	return ret;
+}
+

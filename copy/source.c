@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* source.c - the end that has the pages: its life and its threads. */
+/* source.c - the end that has the pages: its life, rounds, and the hold. */
 #include "copy/source.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 
-#include "copy/kind.h"
 #include "sys.h"
 
 static void bitmaps_fini(struct source *source)
@@ -17,6 +15,7 @@ static void bitmaps_fini(struct source *source)
 	for (i = 0; i < source->map->count; i++) {
 		bitmap_fini(&source->regions[i].dirty);
 		bitmap_fini(&source->regions[i].sent);
+		bitmap_fini(&source->regions[i].filled);
 		bitmap_fini(&source->regions[i].hot);
 	}
 }
@@ -32,6 +31,8 @@ static int bitmaps_init(struct source *source)
 		ret = bitmap_init(&source->regions[i].dirty, pages);
 		if (!ret)
 			ret = bitmap_init(&source->regions[i].sent, pages);
+		if (!ret)
+			ret = bitmap_init(&source->regions[i].filled, pages);
 		if (!ret)
 			ret = bitmap_init(&source->regions[i].hot, pages);
 	}
@@ -77,38 +78,16 @@ err_free:
 	return ret;
 }
 
-static void lane_free(struct source_lane *self)
-{
-	lane_destroy(self->lane);
-	free(self->buffer);
-	free(self);
-}
-
 /**
  * source_destroy() - stop every thread, close every lane, free
  * @source: NULL is fine
  */
 void source_destroy(struct source *source)
 {
-	unsigned int i;
-
 	if (!source)
 		return;
-	__atomic_store_n(&source->stopping, true, __ATOMIC_RELAXED);
-	pthread_mutex_lock(&source->lock);
-	source->job = SOURCE_STOP;
-	source->job_number++;
-	pthread_cond_broadcast(&source->changed);
-	pthread_mutex_unlock(&source->lock);
-	limit_open(&source->limit);
-	for (i = 0; i < source->lane_count; i++)
-		lane_shutdown(source->lanes[i]->lane);
-	for (i = 0; i < source->lane_count; i++) {
-		pthread_join(source->lanes[i]->thread, NULL);
-		lane_free(source->lanes[i]);
-	}
-	if (source->sweeping)
-		pthread_join(source->sweeper, NULL);
+	source_sweep_end(source);
+	source_lanes_destroy(source);
 	pthread_cond_destroy(&source->changed);
 	pthread_mutex_destroy(&source->lock);
 	limit_fini(&source->limit);
@@ -160,125 +139,6 @@ int source_error(struct source *source)
 	return error;
 }
 
-/* Wait for an order newer than *@number. Return: what to do. */
-static enum source_job job_wait(struct source *source, uint64_t *number,
-				uint32_t *generation)
-{
-	enum source_job job;
-
-	pthread_mutex_lock(&source->lock);
-	while (source->job_number == *number)
-		pthread_cond_wait(&source->changed, &source->lock);
-	*number = source->job_number;
-	*generation = source->generation;
-	job = source->job;
-	pthread_mutex_unlock(&source->lock);
-	return job;
-}
-
-static void job_done(struct source *source)
-{
-	bool last;
-
-	pthread_mutex_lock(&source->lock);
-	last = !--source->busy;
-	pthread_mutex_unlock(&source->lock);
-	if (last)
-		source_signal(source);
-}
-
-static void *push_main(void *arg)
-{
-	struct source_lane *self = arg;
-	struct source *source = self->source;
-	uint32_t generation;
-	uint64_t number = 0;
-
-	for (;;) {
-		enum source_job job = job_wait(source, &number, &generation);
-		int ret;
-
-		if (job == SOURCE_STOP)
-			return NULL;
-		ret = job == SOURCE_ROUND ? push_round(self, generation)
-					  : push_rest(self, generation);
-		if (ret < 0)
-			source_fail(source, ret);
-		job_done(source);
-	}
-}
-
-static void *serve_main(void *arg)
-{
-	struct source_lane *self = arg;
-	int ret = serve_wants(self);
-
-	if (ret < 0)
-		source_fail(self->source, ret);
-	return NULL;
-}
-
-static int lane_start(struct source_lane *self)
-{
-	bool push = self->lane->role == LANE_PUSH;
-	char name[16];
-	int ret = pthread_create(&self->thread, NULL,
-				 push ? push_main : serve_main, self);
-
-	if (ret)
-		return -ret;
-	snprintf(name, sizeof(name), "copy-%s/%u", push ? "push" : "serve",
-		 self->lane->index % 1000);
-	pthread_setname_np(self->thread, name);
-	return 0;
-}
-
-/**
- * source_add_lane() - start the thread of a lane
- * @source: no round or push runs yet
- * @lane: owned by the source from success on
- *
- * Return: 0, -ENOSPC (SOURCE_LANES_MAX) or -errno.
- */
-int source_add_lane(struct source *source, struct lane *lane)
-{
-	struct source_lane *self;
-	int ret = -ENOMEM;
-
-	if (source->lane_count == SOURCE_LANES_MAX)
-		return -ENOSPC;
-	self = calloc(1, sizeof(*self));
-	if (!self)
-		return -ENOMEM;
-	self->source = source;
-	self->lane = lane;
-	self->buffer = aligned_alloc(4096, frame_payload_max(source->map));
-	if (self->buffer)
-		ret = lane_start(self);
-	if (ret < 0) {
-		free(self->buffer);
-		free(self);
-		return ret;
-	}
-	source->lanes[source->lane_count++] = self;
-	if (lane->role == LANE_PUSH)
-		source->push_lanes++;
-	return 0;
-}
-
-static void job_order(struct source *source, enum source_job job,
-		      uint32_t generation)
-{
-	pthread_mutex_lock(&source->lock);
-	order_reset(&source->order);
-	source->job = job;
-	source->job_number++;
-	source->busy = source->push_lanes;
-	source->generation = generation;
-	pthread_cond_broadcast(&source->changed);
-	pthread_mutex_unlock(&source->lock);
-}
-
 static uint64_t sent_pages_bytes(const struct source *source)
 {
 	/* Small and large pages alike: what they stand for in memory. */
@@ -297,7 +157,7 @@ void source_round_start(struct source *source, uint32_t generation)
 	source->round_began_ns = now_ns();
 	source->round_bytes = stat_read(&source->stats.round_bytes);
 	source->round_pages = sent_pages_bytes(source);
-	job_order(source, SOURCE_ROUND, generation);
+	source_order(source, SOURCE_ROUND, generation);
 }
 
 /**
@@ -350,35 +210,44 @@ void source_hold(struct source *source)
 	__atomic_store_n(&source->held, true, __ATOMIC_RELEASE);
 }
 
-static void *sweep_main(void *arg)
-{
-	struct source *source = arg;
-	int ret = sweep_kept(source);
-
-	if (ret < 0) {
-		__atomic_store_n(&source->sweep_error, ret, __ATOMIC_RELEASE);
-		source_fail(source, ret);
-	}
-	source_signal(source);
-	return NULL;
-}
-
 /**
  * source_push_start() - post-copy: push what was not sent, count what was
  * @source: held
  * @generation: of the frames from now on
  *
+ * Again after source_lanes_end(), when there are new lanes.
+ *
  * Return: 0 or -errno.
  */
 int source_push_start(struct source *source, uint32_t generation)
 {
-	int ret = pthread_create(&source->sweeper, NULL, sweep_main, source);
+	int ret = source_sweep_start(source);
 
-	if (ret)
-		return -ret;
-	pthread_setname_np(source->sweeper, "copy-sweep");
-	source->sweeping = true;
-	job_order(source, SOURCE_PUSH, generation);
+	/* Lanes that come later are not to find an order of an older generation. */
+	if (!ret && source->push_lanes)
+		source_order(source, SOURCE_PUSH, generation);
+	return ret;
+}
+
+/**
+ * source_has() - which pages the dest has, as it says itself
+ * @source: held, without lanes
+ * @region: of the pages
+ * @first: the first of them, a multiple of 64
+ * @count: how many
+ * @present: a bit a page; the others are sent again
+ *
+ * Return: 0, or -EPROTO when they are not within the region.
+ */
+int source_has(struct source *source, struct region *region, uint64_t first,
+	       uint64_t count, const uint64_t *present)
+{
+	struct bitmap *sent = &source->regions[region->id].sent;
+
+	if (first % BITS_PER_WORD || !count || first >= region->pages ||
+	    count > region->pages - first)
+		return -EPROTO;
+	bitmap_store(sent, first, count, present);
 	return 0;
 }
 

@@ -10,6 +10,8 @@
  *   source_round_start()     one pre-copy round ... source_round_done()
  *   source_hold()            the guest stands still; what is dirty is missing
  *   source_push_start()      post-copy ... source_proven()
+ *   source_lanes_end()       the lanes broke; source_has() says what came:
+ *                            then source_add_lane() and source_push_start()
  *   source_destroy()         joins all threads, closes all lanes
  *
  * source->event_fd becomes readable when a round is done, when everything is
@@ -31,11 +33,13 @@
 
 #define SOURCE_LANES_MAX	64
 
-/* 3 bits a page. */
+/* 4 bits a page. */
 struct source_region {
 	struct bitmap dirty;	/* to be sent; from source_hold() on: frozen,
 				 * clear = the dest keeps what it has */
 	struct bitmap sent;	/* test-and-set by whoever sends a page */
+	struct bitmap filled;	/* sent with bytes in a round; shared
+				 * memory only */
 	struct bitmap hot;	/* dirtied again and again; for the order */
 	struct proof proof;
 };
@@ -75,8 +79,11 @@ struct source {
 	struct source_lane *lanes[SOURCE_LANES_MAX];
 	unsigned int lane_count;	/* main thread */
 	unsigned int push_lanes;	/* main thread */
-	pthread_t sweeper;		/* counts what the dest keeps */
+	pthread_t sweeper;		/* counts what nobody sends */
 	bool sweeping;			/* main thread: there is a sweeper */
+	bool sweep_stop;		/* atomic; it is to end */
+	bool sweeps_all;		/* it counts every page, nobody else
+					 * does; changes without lanes only */
 	int sweep_error;		/* atomic; the sweeper's own */
 	uint64_t round_began_ns;	/* main thread */
 	uint64_t round_bytes;		/* main thread; stats at its start */
@@ -101,14 +108,31 @@ bool source_round_done(struct source *source, struct round_result *result);
 
 void source_hold(struct source *source);
 int source_push_start(struct source *source, uint32_t generation);
+void source_lanes_end(struct source *source);
+int source_has(struct source *source, struct region *region, uint64_t first,
+	       uint64_t count, const uint64_t *present);
+int source_rescue(struct source *source, int fd, const uint8_t *migration,
+		  uint64_t *pages);
 bool source_proven(const struct source *source);
+
+/* Where who sends a page for the first time adds its digest; NULL: nowhere. */
+static inline struct proof *source_counts(struct source *source,
+					  const struct region *region)
+{
+	return source->sweeps_all ? NULL : &source->regions[region->id].proof;
+}
 
 /* Between the files of this end. */
 void source_signal(struct source *source);
+void source_order(struct source *source, enum source_job job,
+		  uint32_t generation);
+void source_lanes_destroy(struct source *source);
+int source_sweep_start(struct source *source);
+void source_sweep_end(struct source *source);
+void source_sweep_all(struct source *source);
 int push_round(struct source_lane *self, uint32_t generation);
 int push_rest(struct source_lane *self, uint32_t generation);
 int serve_wants(struct source_lane *self);
-int sweep_kept(struct source *source);
 int run_send(struct source_lane *self, const struct frame *run,
 	     const uint8_t *bytes, struct proof *proof);
 

@@ -14,7 +14,7 @@ static int stale_in(struct range range, void *arg)
 {
 	struct stale_scan *scan = arg;
 	struct region *region = scan->region;
-	struct pages *pages = &scan->dest->pages[region->id];
+	struct pages *pages = dest_pages(scan->dest, region);
 	uint64_t page, end;
 
 	range_pages(region, range, &page, &end);

@@ -35,6 +35,7 @@ struct dest_stats {
 	uint64_t network_faults;	/* of these, asked of the source */
 	uint64_t duplicate_pages;	/* arrived, and were there already */
 	uint64_t bad_runs;		/* digest did not match */
+	uint64_t discarded_pages;	/* freed by the guest before they came */
 	uint64_t stale_frames;		/* of an older generation: dropped */
 	struct histogram fault_ns;	/* event read to page placed */
 };

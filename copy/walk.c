@@ -21,50 +21,71 @@ static uint64_t clip(uint64_t value, uint64_t most)
 	return value < most ? value : most;
 }
 
+static void walk_lock(const struct walk *walk)
+{
+	if (walk->lock)
+		pthread_rwlock_rdlock(walk->lock);
+}
+
+static void walk_unlock(const struct walk *walk)
+{
+	if (walk->lock)
+		pthread_rwlock_unlock(walk->lock);
+}
+
 static int walk_hole(struct step *step, uint64_t end)
 {
 	const struct walk *walk = step->walk;
-	uint64_t first, count;
+	uint64_t first, count = 1;
+	int ret = 0;
 
-	while ((count = walk->next(walk->arg, step->region, step->page, end,
-				   &first))) {
-		int ret = walk->run(walk->arg, step->region, first, count,
-				    NULL);
-
-		if (ret)
-			return ret;
-		step->page = first + count;
+	while (!ret && count) {
+		walk_lock(walk);
+		count = walk->next(walk->arg, step->region, step->page, end,
+				   &first);
+		if (count)
+			ret = walk->run(walk->arg, step->region, first, count,
+					NULL);
+		walk_unlock(walk);
+		step->page = count ? first + count : end;
 	}
-	step->page = end;
-	return 0;
+	return ret;
+}
+
+/* One run that begins before @stop. Return: 0 or what ends the walk. */
+static int walk_run(struct step *step, uint64_t stop)
+{
+	const struct walk *walk = step->walk;
+	struct region *region = step->region;
+	uint64_t first, count;
+	int ret;
+
+	count = clip(walk->next(walk->arg, region, step->page, stop, &first),
+		     run_pages(region));
+	if (!count) {
+		step->page = stop;
+		return 0;
+	}
+	ret = region->kind->read(region, first, count, step->buffer);
+	if (!ret)
+		ret = walk->run(walk->arg, region, first, count, step->buffer);
+	if (!ret)
+		step->page = first + count;
+	return ret;
 }
 
 /* In blocks: to find where a run ends costs no more than a block. */
 static int walk_data(struct step *step, uint64_t end)
 {
-	const struct walk *walk = step->walk;
-	struct region *region = step->region;
+	int ret = 0;
 
-	while (step->page < end) {
-		uint64_t stop = clip(step->page + block_pages(region), end);
-		uint64_t first, count;
-		int ret;
-
-		count = clip(walk->next(walk->arg, region, step->page, stop,
-					&first), run_pages(region));
-		if (!count) {
-			step->page = stop;
-			continue;
-		}
-		ret = region->kind->read(region, first, count, step->buffer);
-		if (!ret)
-			ret = walk->run(walk->arg, region, first, count,
-					step->buffer);
-		if (ret)
-			return ret;
-		step->page = first + count;
+	while (!ret && step->page < end) {
+		walk_lock(step->walk);
+		ret = walk_run(step, clip(step->page +
+					  block_pages(step->region), end));
+		walk_unlock(step->walk);
 	}
-	return 0;
+	return ret;
 }
 
 /* What is populated up to here; what lies before it is a hole. */

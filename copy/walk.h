@@ -3,6 +3,8 @@
 #ifndef STRADDLE_WALK_H
 #define STRADDLE_WALK_H
 
+#include <pthread.h>
+
 #include "copy/region.h"
 
 struct walk {
@@ -15,6 +17,8 @@ struct walk {
 	int (*run)(void *arg, struct region *region, uint64_t first,
 		   uint64_t count, const uint8_t *bytes);
 	void *arg;		/* of both */
+	/* NULL, or held (shared) from a call of @next to the end of @run. */
+	pthread_rwlock_t *lock;
 };
 
 int walk_pages(const struct walk *walk);

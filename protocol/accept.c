@@ -5,10 +5,12 @@
 #include <endian.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "protocol/deadline.h"
 #include "sys.h"
 
 #define HANDSHAKES_MAX		16	/* at once */
@@ -20,10 +22,13 @@ struct accepter {
 	uint8_t token[TOKEN_SIZE];
 	uint8_t peer[32];
 	int event_fd;
+	accept_refused_fn *refused;		/* or NULL: nobody wants to know */
+	void *refused_arg;
 
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
 	unsigned int running;			/* @lock; handshakes */
+	unsigned int era;			/* @lock; of the token */
 	unsigned int ready;			/* @lock */
 	struct accepted accepted[ACCEPTED_MAX];	/* @lock */
 };
@@ -31,6 +36,9 @@ struct accepter {
 struct handshake {
 	struct accepter *accepter;
 	struct preamble preamble;
+	char from[ADDRESS_TEXT];
+	unsigned int era;		/* of the token that it showed */
+	bool proven;			/* we know who it is */
 	int fd;
 };
 
@@ -38,7 +46,7 @@ struct handshake {
  * accepter_create() - be ready for a migration's connections
  * @credentials: borrowed
  * @token: that lanes must present, TOKEN_SIZE bytes
- * @peer: digest of the certificate that they must have, 32 bytes
+ * @peer: who they must prove to be: channel_peer() or a row's, 32 bytes
  * @accepter: receives it; accepter_destroy() frees it
  *
  * Return: 0 or -errno.
@@ -64,6 +72,25 @@ int accepter_create(struct credentials *credentials, const uint8_t *token,
 	pthread_cond_init(&made->idle, NULL);
 	*accepter = made;
 	return 0;
+}
+
+/**
+ * accepter_tell() - hear of those who are turned away
+ * @accepter: that has taken no connection yet
+ * @refused: whom to tell: who it was, what he wanted, and why not
+ * @arg: its first argument
+ */
+void accepter_tell(struct accepter *accepter, accept_refused_fn *refused, void *arg)
+{
+	accepter->refused = refused;
+	accepter->refused_arg = arg;
+}
+
+static void refuse(const struct accepter *accepter, const struct preamble *preamble,
+		   const char *from, bool proven, const char *why)
+{
+	if (accepter->refused)
+		accepter->refused(accepter->refused_arg, preamble->role, from, proven, why);
 }
 
 /**
@@ -111,37 +138,57 @@ static bool same_secret(const uint8_t *a, const uint8_t *b, size_t size)
 	return !differ;
 }
 
-/* A lane proves that it belongs to the control channel's owner. */
-static int token_check(struct accepter *accepter, struct channel *channel)
+/* Byte by byte: whoever sends one now and then has no more time in all. */
+static int hello_receive(struct channel *channel, uint8_t *hello)
 {
-	uint32_t welcome = htole32(LANE_WELCOME);
-	uint8_t hello[LANE_HELLO_SIZE];
-	int ret = channel_receive(channel, hello, sizeof(hello),
-				  HANDSHAKE_TIMEOUT_MS);
+	uint64_t deadline = deadline_after(HANDSHAKE_TIMEOUT_MS);
+	size_t i;
+	int ret = 0;
 
-	if (!ret && !same_secret(hello, accepter->token, sizeof(hello)))
-		ret = -EACCES;
-	explicit_bzero(hello, sizeof(hello));
-	if (ret < 0)
-		return ret;
-	return channel_send(channel, &welcome, sizeof(welcome),
-			    HANDSHAKE_TIMEOUT_MS);
+	for (i = 0; i < LANE_HELLO_SIZE && !ret; i++)
+		ret = channel_receive(channel, hello + i, 1,
+				      deadline_left_ms(deadline));
+	return ret;
 }
 
-static int handshake(struct handshake *self, struct channel **channel)
+/* A lane proves that it belongs to the control channel's owner. */
+static int token_check(struct handshake *self, struct channel *channel, struct fail *fail)
 {
 	struct accepter *accepter = self->accepter;
-	struct fail ignored = { 0 };	/* a stranger's failure is no news */
-	int ret = channel_accept(self->fd, accepter->credentials,
-				 HANDSHAKE_TIMEOUT_MS, channel, &ignored);
+	uint32_t welcome = htole32(LANE_WELCOME);
+	uint8_t hello[LANE_HELLO_SIZE];
+	int ret = hello_receive(channel, hello);
 
+	if (ret)
+		fail_set(fail, ret, "%s did not show the token: %s", channel_peer_name(channel),
+			 strerror(-ret));
+	pthread_mutex_lock(&accepter->lock);
+	if (!ret && !same_secret(hello, accepter->token, sizeof(hello)))
+		ret = fail_set(fail, -EACCES, "%s showed a token that opens nothing here, or "
+			       "does no more", channel_peer_name(channel));
+	self->era = accepter->era;
+	pthread_mutex_unlock(&accepter->lock);
+	explicit_bzero(hello, sizeof(hello));
+	if (!ret)
+		ret = channel_send(channel, &welcome, sizeof(welcome),
+				   HANDSHAKE_TIMEOUT_MS);
+	return ret;
+}
+
+static int handshake(struct handshake *self, struct channel **channel, struct fail *fail)
+{
+	struct accepter *accepter = self->accepter;
+	int ret = channel_accept(self->fd, accepter->credentials,
+				 HANDSHAKE_TIMEOUT_MS, channel, fail);
+
+	self->proven = channel_accept_proved(accepter->credentials, ret);
 	if (ret < 0)
 		return ret;
-	if (memcmp(channel_peer(*channel), accepter->peer,
-		   sizeof(accepter->peer)))
-		ret = -EACCES;
+	if (!channel_is_peer(*channel, accepter->peer))
+		ret = fail_set(fail, -EACCES, "it proved to be %s, by names that are not those of "
+			       "the host that this migration is with", channel_peer_name(*channel));
 	else if (self->preamble.role != ROLE_CONTROL)
-		ret = token_check(accepter, *channel);
+		ret = token_check(self, *channel, fail);
 	if (!ret)
 		ret = channel_tune(*channel, self->preamble.role);
 	if (ret < 0)
@@ -156,28 +203,41 @@ static void hand_over(struct handshake *self, struct channel *channel)
 	bool room;
 
 	pthread_mutex_lock(&accepter->lock);
-	room = accepter->ready < ACCEPTED_MAX;
+	room = accepter->ready < ACCEPTED_MAX &&
+	       (self->preamble.role == ROLE_CONTROL ||
+		self->era == accepter->era);
 	if (room)
 		accepter->accepted[accepter->ready++] = (struct accepted){
 			.role = self->preamble.role,
 			.index = self->preamble.index,
 			.channel = channel,
 		};
-	pthread_mutex_unlock(&accepter->lock);
 	if (room)
+		memcpy(accepter->accepted[accepter->ready - 1].from, self->from,
+		       sizeof(self->from));
+	pthread_mutex_unlock(&accepter->lock);
+	if (room) {
 		(void)sys_retry(write(accepter->event_fd, &one, sizeof(one)));
-	else
-		channel_close(channel);
+		return;
+	}
+	channel_close(channel);
+	refuse(accepter, &self->preamble, self->from, self->proven,
+	       "its token was replaced meanwhile, or too many wait to be used");
 }
 
 static void *handshake_main(void *arg)
 {
 	struct handshake *self = arg;
 	struct accepter *accepter = self->accepter;
+	struct fail fail = { 0 };
 	struct channel *channel;
+	int ret = handshake(self, &channel, &fail);
 
-	if (!handshake(self, &channel))
+	if (!ret)
 		hand_over(self, channel);
+	else
+		refuse(accepter, &self->preamble, self->from, self->proven,
+		       fail.err ? fail.text : strerror(-ret));
 	free(self);
 	pthread_mutex_lock(&accepter->lock);
 	accepter->running--;
@@ -207,25 +267,29 @@ static void handshake_refused(struct accepter *accepter)
 
 /**
  * accepter_take() - begin the handshake with a connection
- * @accepter: of the migration that it asks for; NULL: it is closed
+ * @accepter: of the migration that it asks for
  * @preamble: that was read from it
+ * @from: its address, for messages
  * @fd: owned from here on; closed when there are too many
  */
 void accepter_take(struct accepter *accepter, const struct preamble *preamble,
-		   int fd)
+		   const char *from, int fd)
 {
 	struct handshake *self;
 	pthread_t thread;
 
-	if (!accepter || !handshake_begin(accepter)) {
+	if (!handshake_begin(accepter)) {
 		preamble_refuse(fd, PREAMBLE_BUSY);
 		close(fd);
+		refuse(accepter, preamble, from, false,
+		       "too many connect to this migration at a time");
 		return;
 	}
 	self = calloc(1, sizeof(*self));
 	if (self) {
 		self->accepter = accepter;
 		self->preamble = *preamble;
+		snprintf(self->from, sizeof(self->from), "%s", from);
 		self->fd = fd;
 	}
 	if (!self ||
@@ -233,9 +297,34 @@ void accepter_take(struct accepter *accepter, const struct preamble *preamble,
 		handshake_refused(accepter);
 		free(self);
 		close(fd);
+		refuse(accepter, preamble, from, false, "no memory or thread for its handshake");
 		return;
 	}
 	pthread_detach(thread);
+}
+
+/**
+ * accepter_renew() - lanes need another token from here on
+ * @accepter: of the migration
+ * @token: TOKEN_SIZE bytes
+ *
+ * Those that showed an older one and were not taken yet are closed.
+ */
+void accepter_renew(struct accepter *accepter, const uint8_t *token)
+{
+	unsigned int i, kept = 0;
+
+	pthread_mutex_lock(&accepter->lock);
+	memcpy(accepter->token, token, sizeof(accepter->token));
+	accepter->era++;
+	for (i = 0; i < accepter->ready; i++) {
+		if (accepter->accepted[i].role == ROLE_CONTROL)
+			accepter->accepted[kept++] = accepter->accepted[i];
+		else
+			channel_close(accepter->accepted[i].channel);
+	}
+	accepter->ready = kept;
+	pthread_mutex_unlock(&accepter->lock);
 }
 
 /**

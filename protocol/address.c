@@ -57,8 +57,24 @@ static int address_split(const char *text, struct address *address)
 	return ret ?: port_copy(colon + 1, address);
 }
 
+static int address_take(const char *text, unsigned long port_min, struct address *address,
+			struct fail *fail)
+{
+	struct address split = { .host = "" };
+
+	if (address_split(text, &split))
+		return fail_set(fail, -EINVAL, "'%.100s' is no address: give HOST, HOST:PORT or "
+				"[IPV6]:PORT with a port from %lu to 65535", text, port_min);
+	if (strtoul(split.port, NULL, 10) < port_min)
+		return fail_set(fail, -EINVAL, "'%.100s' is no address to connect to, as nobody "
+				"listens on port 0: give a port from 1 to 65535, or none for "
+				STRADDLE_PORT, text);
+	*address = split;
+	return 0;
+}
+
 /**
- * address_parse() - take "HOST[:PORT]" apart
+ * address_parse() - take "HOST[:PORT]" of another host apart
  * @text: "HOST", "HOST:PORT", a bare IPv6 address, or "[V6]:PORT"
  * @address: receives both parts; the port is STRADDLE_PORT where none is given
  * @fail: says what is wrong with @text
@@ -67,13 +83,20 @@ static int address_split(const char *text, struct address *address)
  */
 int address_parse(const char *text, struct address *address, struct fail *fail)
 {
-	struct address split = { .host = "" };
+	return address_take(text, 1, address, fail);
+}
 
-	if (address_split(text, &split))
-		return fail_set(fail, -EINVAL, "'%.100s' is no address: give HOST, HOST:PORT or "
-				"[IPV6]:PORT with a port from 0 to 65535", text);
-	*address = split;
-	return 0;
+/**
+ * address_parse_own() - likewise, of this host, to listen on
+ * @text: as address_parse()'s; port 0: the kernel is to choose one
+ * @address: receives both parts
+ * @fail: says what is wrong with @text
+ *
+ * Return: 0 or -EINVAL.
+ */
+int address_parse_own(const char *text, struct address *address, struct fail *fail)
+{
+	return address_take(text, 0, address, fail);
 }
 
 static int address_resolve(const struct address *address, int flags,
@@ -261,8 +284,15 @@ static bool v4_print(const struct sockaddr_storage *storage, char *text, size_t 
 	return true;
 }
 
-static void sockaddr_print(const struct sockaddr_storage *storage,
-			   socklen_t length, char *text, size_t size)
+/**
+ * address_print() - an address, for messages
+ * @storage: of whatever family
+ * @length: bytes of it that there are
+ * @text: receives "HOST:PORT", numeric; ADDRESS_TEXT is room enough
+ * @size: bytes at @text
+ */
+void address_print(const struct sockaddr_storage *storage, socklen_t length, char *text,
+		   size_t size)
 {
 	char host[NI_MAXHOST], port[NI_MAXSERV];
 
@@ -295,7 +325,7 @@ void address_of_peer(int fd, char *text, size_t size)
 
 	if (sys_ret(getpeername(fd, (struct sockaddr *)&storage, &length)))
 		storage.ss_family = AF_UNSPEC;
-	sockaddr_print(&storage, length, text, size);
+	address_print(&storage, length, text, size);
 }
 
 /**
@@ -311,5 +341,5 @@ void address_of_socket(int fd, char *text, size_t size)
 
 	if (sys_ret(getsockname(fd, (struct sockaddr *)&storage, &length)))
 		storage.ss_family = AF_UNSPEC;
-	sockaddr_print(&storage, length, text, size);
+	address_print(&storage, length, text, size);
 }

@@ -13,24 +13,19 @@
 #include "protocol/phase.h"
 #include "sys.h"
 
-#define CONNECT_TIMEOUT_MS	5000
-#define BACKOFF_MIN_MS		100
-#define BACKOFF_MAX_MS		5000
-#define NS_PER_MS		1000000ull
-
 static void proof_said(struct migration *m, Straddle__RegionProof *regions,
 		       Straddle__RegionProof **list)
 {
 	unsigned int i;
 
 	for (i = 0; i < m->map.count; i++) {
-		const struct proof *proof = &m->dest->proofs[i];
+		struct proof proof = states_proof(&m->dest->states, i);
 
 		straddle__region_proof__init(&regions[i]);
 		regions[i].region = i;
-		regions[i].pages = proof->pages;
-		regions[i].sum_low = proof->sum.low;
-		regions[i].sum_high = proof->sum.high;
+		regions[i].pages = proof.pages;
+		regions[i].sum_low = proof.sum.low;
+		regions[i].sum_high = proof.sum.high;
 		list[i] = &regions[i];
 	}
 }
@@ -54,12 +49,14 @@ int answer_send(struct migration *m, Straddle__AnswerKind kind,
 	answer.kind = kind;
 	answer.reason = (char *)reason;
 	answer.has_epoch = true;
-	answer.epoch = m->epoch;
+	/* So that who took it back knows an answer to that from an older one. */
+	answer.epoch = m->epoch + (m->state == STATE_SUPERSEDED);
 	if (kind == STRADDLE__ANSWER_KIND__RAN) {
 		answer.has_missing_pages = true;
-		answer.missing_pages = __atomic_load_n(&m->dest->missing,
-						       __ATOMIC_RELAXED);
+		answer.missing_pages = m->dest ? __atomic_load_n(&m->dest->missing,
+								 __ATOMIC_RELAXED) : 0;
 	}
+	answer.has_confirmed = answer.confirmed = m->confirmed;
 	if (kind == STRADDLE__ANSWER_KIND__COMPLETE) {
 		proof_said(m, regions, list);
 		answer.n_proof = m->map.count;
@@ -81,29 +78,6 @@ void answer_free(Straddle__Answer *answer)
 		straddle__answer__free_unpacked(answer, NULL);
 }
 
-/* A new control connection, and the question on it. */
-static int ask_again(struct migration *m)
-{
-	Straddle__Query query = STRADDLE__QUERY__INIT;
-	struct fail ignored = { 0 };
-	struct preamble preamble;
-	int ret;
-
-	preamble_init(&preamble, ROLE_CONTROL, 0, m->id);
-	ret = channel_connect(m->options.host, &preamble, m->credentials,
-			      CONNECT_TIMEOUT_MS, &m->channel, &ignored);
-	if (ret < 0)
-		return ret;
-	m->last_heard_ns = m->last_sent_ns = now_ns();
-	query.migration.data = m->id;
-	query.migration.len = sizeof(m->id);
-	ret = send_message(m, MSG_QUERY, &query.base);
-	if (ret < 0)
-		channel_lost(m);
-	memset(&m->fail, 0, sizeof(m->fail));
-	return ret;
-}
-
 static void cancel_ask(struct migration *m)
 {
 	cancel_send(m, "aborted by the user");
@@ -111,22 +85,29 @@ static void cancel_ask(struct migration *m)
 }
 
 /* Pages cannot move for now; the guest's memory stays held. */
-static void lanes_broken(struct migration *m)
+static void engine_look(struct migration *m)
 {
 	int error = source_error(m->source);
 
 	if (error < 0)
-		progress_decide(m, "lanes to %s broke (%s): held here, missing pages wait",
-				m->options.host, strerror(-error));
+		recover_lanes_broke(m, broken_words(error));
+}
+
+static void guest_ended(struct migration *m)
+{
+	if (memory_is_lost(m))
+		recover_memory_lost(m);
+	else
+		progress_decide(m, "the held guest's process ended here: its memory is shared, "
+				"and served on");
 }
 
 /* One wait. Return: 1 with an answer, 0 to go on, or -errno. */
-static int answer_once(struct migration *m, int timeout_ms,
-		       Straddle__Answer **answer)
+static int answer_once(struct migration *m, Straddle__Answer **answer)
 {
 	struct fail ignored = { 0 };
 	struct event event;
-	int ret = event_wait(m, timeout_ms, &event);
+	int ret = event_wait(m, recover_patience_ms(m), &event);
 
 	if (ret < 0)
 		return ret;
@@ -135,16 +116,19 @@ static int answer_once(struct migration *m, int timeout_ms,
 		cancel_ask(m);
 		return 0;
 	case EVENT_ENGINE:
-		lanes_broken(m);
+		engine_look(m);
+		return 0;
+	case EVENT_RESOLVE:
+		return resolve(m);
+	case EVENT_DIALLED:
+		recover_dialled(m);
 		return 0;
 	case EVENT_GUEST_ENDED:
-		progress_decide(m,
-			"the held guest's process ended here: shared memory is served on");
+		guest_ended(m);
 		return 0;
 	case EVENT_MESSAGE:
 		if (event.message.type != MSG_ANSWER) {
-			message_fini(&event.message);
-			channel_lost(m);
+			recover_message(m, &event.message);
 			return 0;
 		}
 		*answer = (Straddle__Answer *)event.message.body;
@@ -156,31 +140,26 @@ static int answer_once(struct migration *m, int timeout_ms,
 	}
 }
 
-/* Connect and ask, unless that was done a moment ago. */
-static void reconnect(struct migration *m)
+/* From the journal of a dest whose worker has died it comes without a number. */
+static void missing_take(struct migration *m, const Straddle__Answer *ran)
 {
-	if (m->channel || now_ns() < m->ask_next_ns)
-		return;
-	m->ask_backoff_ms = m->ask_backoff_ms * 2;
-	if (m->ask_backoff_ms < BACKOFF_MIN_MS)
-		m->ask_backoff_ms = BACKOFF_MIN_MS;
-	if (m->ask_backoff_ms > BACKOFF_MAX_MS)
-		m->ask_backoff_ms = BACKOFF_MAX_MS;
-	if (ask_again(m) < 0)
-		progress_decide(m, "no answer from %s: held, asking again",
-				m->options.host);
-	m->ask_next_ns = now_ns() + m->ask_backoff_ms * NS_PER_MS;
+	struct progress *progress = &m->progress;
+
+	if (ran->has_missing_pages) {
+		progress->missing_pages = ran->missing_pages;
+		progress->postcopy |= ran->missing_pages != 0;
+	}
+	if (ran->has_missing_pages || m->state == STATE_ASKED)
+		progress->missing_unknown = !ran->has_missing_pages;
 }
 
-/* How long to wait for an answer, or until it may be asked for again. */
-static int patience_ms(const struct migration *m)
+static void ran_take(struct migration *m, const Straddle__Answer *ran)
 {
-	uint64_t now = now_ns();
-
-	if (m->channel)
-		return -1;
-	return now < m->ask_next_ns
-		? (int)((m->ask_next_ns - now) / NS_PER_MS) + 1 : 0;
+	missing_take(m, ran);
+	if (ran->has_poisoned && ran->poisoned)
+		recover_poisoned(m);
+	else
+		recover_answered(m);
 }
 
 /**
@@ -198,20 +177,20 @@ int answer_wait(struct migration *m, Straddle__Answer **answer)
 		Straddle__Answer *got;
 		int ret;
 
-		reconnect(m);
-		ret = answer_once(m, patience_ms(m), &got);
+		recover_tick(m);
+		ret = answer_once(m, &got);
 		if (ret < 0)
 			return ret;
 		if (!ret)
 			continue;
 		if (got->kind != STRADDLE__ANSWER_KIND__UNKNOWN) {
+			if (got->kind == STRADDLE__ANSWER_KIND__RAN)
+				ran_take(m, got);
 			*answer = got;
 			return 0;
 		}
 		answer_free(got);
-		channel_lost(m);
-		progress_decide(m, "%s knows no such migration: held, asking again",
-				m->options.host);
+		recover_channel_broke(m, "it knows no such migration");
 	}
 }
 

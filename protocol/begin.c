@@ -12,6 +12,10 @@
 
 #include "protocol/phase.h"
 
+/* For who came here a moment ago: its source is about to hear so. */
+#define BEGIN_AGAIN_MS	200
+#define BEGIN_TRIES	25
+
 static void check_regions(const struct migration *m, struct obstacles *found)
 {
 	const struct guest_description *guest = &m->description;
@@ -73,6 +77,19 @@ static int check_guest(struct migration *m)
 			m->description.name, found->text);
 }
 
+/* What is in the way of it passes by itself, as a rule. Return: 0: now, or -errno. */
+static int begin_later(struct migration *m)
+{
+	struct event event;
+	int ret;
+
+	memset(&m->fail, 0, sizeof(m->fail));
+	ret = event_wait(m, BEGIN_AGAIN_MS, &event);
+	if (!ret && event.kind != EVENT_TIMEOUT && event.kind != EVENT_SWITCH)
+		ret = event_refuse(m, &event);
+	return ret;
+}
+
 /**
  * begin_row() - write the guest's migration into the journal
  * @m: with its description
@@ -87,12 +104,14 @@ int begin_row(struct migration *m)
 		.guest_pid = m->description.pid,
 		.paused = !m->description.running,
 	};
-	int ret;
+	int tries = BEGIN_TRIES, ret;
 
 	snprintf(row.guest, sizeof(row.guest), "%s", m->description.name);
 	snprintf(row.uuid, sizeof(row.uuid), "%s", m->description.uuid);
 	snprintf(row.peer, sizeof(row.peer), "%s", m->options.host);
-	ret = m->port_ops->begin(m->port, &row, &m->fail);
+	ret = owner_begin(m, &row);
+	while (ret == -EAGAIN && --tries && !(ret = begin_later(m)))
+		ret = owner_begin(m, &row);
 	if (ret < 0)
 		return ret;
 	m->epoch = row.epoch;

@@ -83,6 +83,7 @@ int channel_wrap(int fd, struct channel **channel)
 		goto err_close;
 	new->ops = &plain_ops;
 	new->fd = fd;
+	pthread_mutex_init(&new->sending, NULL);
 	address_of_peer(fd, new->peer_name, sizeof(new->peer_name));
 	*channel = new;
 	return 0;
@@ -152,6 +153,8 @@ int channel_connect(const char *host, const struct preamble *preamble,
 		    struct credentials *credentials, int timeout_ms,
 		    struct channel **channel, struct fail *fail)
 {
+	const char *congestion = channel_congestion(preamble->role);
+	channel_dial_fn *dial = credentials_dial(credentials);
 	uint64_t deadline = deadline_after(timeout_ms);
 	struct address address;
 	int fd, ret;
@@ -159,8 +162,8 @@ int channel_connect(const char *host, const struct preamble *preamble,
 	ret = address_parse(host, &address, fail);
 	if (ret)
 		return ret;
-	fd = address_connect(&address, channel_congestion(preamble->role),
-			     timeout_ms, fail);
+	fd = dial ? dial(host, congestion, timeout_ms, fail) :
+		    address_connect(&address, congestion, timeout_ms, fail);
 	if (fd < 0)
 		return fd;
 	return channel_connect_fd(fd, address.host, preamble, credentials,
@@ -175,7 +178,7 @@ int channel_connect(const char *host, const struct preamble *preamble,
  * @channel: receives the channel
  * @fail: says why not, and what to do
  *
- * Return: 0 or -errno.
+ * Return: 0, -EPERM: it has proven who it is, and is not on the list; or -errno.
  */
 int channel_accept(int fd, struct credentials *credentials, int timeout_ms,
 		   struct channel **channel, struct fail *fail)
@@ -204,6 +207,18 @@ int channel_accept(int fd, struct credentials *credentials, int timeout_ms,
 }
 
 /**
+ * channel_accept_proved() - do we know who the peer is, welcome or not?
+ * @credentials: that were given to channel_accept()
+ * @ret: what that returned
+ *
+ * Return: true if it has proven a name.
+ */
+bool channel_accept_proved(const struct credentials *credentials, int ret)
+{
+	return ret == -EPERM || (!ret && credentials_security(credentials) != SECURITY_NONE);
+}
+
+/**
  * channel_close() - end a connection and free it
  * @channel: no thread is in it any more; NULL is fine
  */
@@ -211,6 +226,7 @@ void channel_close(struct channel *channel)
 {
 	if (!channel)
 		return;
+	pthread_mutex_destroy(&channel->sending);
 	channel->ops->close(channel);
 	close(channel->fd);
 	free(channel);
@@ -245,18 +261,6 @@ int channel_fd(const struct channel *channel)
 size_t channel_pending(const struct channel *channel)
 {
 	return channel->ops->pending(channel);
-}
-
-/**
- * channel_peer() - who the peer proved to be
- * @channel: which
- *
- * Return: 32 bytes: SHA-256 of its certificate, of the name of its pre-shared
- * key, or zeroes.
- */
-const uint8_t *channel_peer(const struct channel *channel)
-{
-	return channel->peer;
 }
 
 /**

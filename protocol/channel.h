@@ -44,6 +44,8 @@ enum preamble_verdict {
 	PREAMBLE_VERSION = 2,	/* another version is spoken here */
 	PREAMBLE_UNKNOWN = 3,	/* no such migration, role or lane here */
 	PREAMBLE_BUSY = 4,	/* too many connections, or shutting down */
+	PREAMBLE_NO_ROOM = 5,	/* no disk space for what a migration needs */
+	PREAMBLE_SCARCE = 6,	/* no descriptors or memory */
 };
 
 struct preamble_reply {		/* 16 bytes, little-endian on the wire */
@@ -78,14 +80,29 @@ struct credentials_paths {
 	const char *psk_file;	/* "name:hexkey" lines, 0600 */
 };
 
+#define ALLOW_MAX		128	/* patterns of peers that may connect */
+#define ALLOW_PATTERN_MAX	255	/* bytes of one */
+
 struct credentials;		/* loaded once a process, shared by channels */
 
 int credentials_load(enum security security,
 		     const struct credentials_paths *paths,
 		     struct credentials **credentials, struct fail *fail);
 void credentials_free(struct credentials *credentials);
+/*
+ * Let those connect whose name fits @pattern; any number of times. As long as
+ * there is none, all may whose certificate or key is good.
+ */
+int credentials_allow(struct credentials *credentials, const char *pattern,
+		      struct fail *fail);
 /* Could credentials_load() of x509 find its files? For the default choice. */
 bool credentials_found(const struct credentials_paths *paths);
+
+/* Connects to "HOST[:PORT]" as address_connect() does: a socket or -errno. */
+typedef int channel_dial_fn(const char *host, const char *congestion,
+			    int timeout_ms, struct fail *fail);
+/* Have somebody else make connections, for a process that may not. */
+void credentials_dial_by(struct credentials *credentials, channel_dial_fn *dial);
 
 struct channel;
 
@@ -112,6 +129,7 @@ int channel_connect_fd(int fd, const char *name,
  */
 int channel_accept(int fd, struct credentials *credentials, int timeout_ms,
 		   struct channel **channel, struct fail *fail);
+bool channel_accept_proved(const struct credentials *credentials, int ret);
 /* Plain channel over any stream socket (layer tests); owns @fd. */
 int channel_wrap(int fd, struct channel **channel);
 void channel_close(struct channel *channel);	/* and free; NULL is fine */
@@ -121,8 +139,13 @@ void channel_shutdown(struct channel *channel);
 int channel_fd(const struct channel *channel);	/* for poll() */
 /* Bytes that were decrypted already: poll() does not tell of them. */
 size_t channel_pending(const struct channel *channel);
-/* SHA-256 of the peer's certificate (x509), of the PSK name, or zeroes. */
+/*
+ * SHA-256 of all names of the peer's certificate (x509), of the PSK name, or
+ * zeroes. Rows of older builds have that of the certificate instead: compare
+ * by channel_is_peer().
+ */
 const uint8_t *channel_peer(const struct channel *channel);	/* 32 bytes */
+bool channel_is_peer(const struct channel *channel, const uint8_t *recorded);
 const char *channel_peer_name(const struct channel *channel);
 
 /*

@@ -14,6 +14,7 @@
 #include "protocol/cookie.h"
 #include "protocol/guest.h"
 #include "sys.h"
+#include "utf8.h"
 
 #define BUDGET_FACTOR	4		/* memory for a byte of body */
 #define BUDGET_BASE	(256u << 10)	/* bytes, for what is short */
@@ -59,8 +60,11 @@ static const struct field_rule field_table[] = {
 	{ &straddle__answer__descriptor, "proof", 0, GUEST_REGIONS_MAX, false },
 	{ &straddle__answer__descriptor, "cookie", 0, COOKIE_MAX, false },
 	{ &straddle__query__descriptor, "migration", 16, 16, false },
+	{ &straddle__supersede__descriptor, "migration", 16, 16, false },
 	{ &straddle__cancel__descriptor, "reason", 0, REASON_MAX, false },
 	{ &straddle__confirmed__descriptor, "cookie", 0, COOKIE_MAX, false },
+	{ &straddle__recovered__descriptor, "token", 32, 32, false },
+	{ &straddle__broken__descriptor, "reason", 0, REASON_MAX, false },
 	{ &straddle__failed__descriptor, "reason", 0, REASON_MAX, false },
 	{ &straddle__cookie__descriptor, "host", 1, COOKIE_TEXT_MAX - 1, false },
 	{ &straddle__cookie__descriptor, "release", 1, COOKIE_TEXT_MAX - 1, false },
@@ -98,53 +102,6 @@ static void budget_free(void *data, void *pointer)
 
 /* ---- text -------------------------------------------------------------- */
 
-/* Bytes of the UTF-8 sequence that starts with @c, its own bits in @code. */
-static int utf8_start(unsigned char c, uint32_t *code)
-{
-	if (c < 0x80) {
-		*code = c;
-		return 1;
-	}
-	if (c >= 0xc2 && c < 0xe0) {
-		*code = c & 0x1f;
-		return 2;
-	}
-	if (c >= 0xe0 && c < 0xf0) {
-		*code = c & 0x0f;
-		return 3;
-	}
-	*code = c & 0x07;
-	return c >= 0xf0 && c < 0xf5 ? 4 : 0;
-}
-
-/* One character at @text, NUL-terminated: its bytes, or 0: not UTF-8. */
-static int utf8_char(const unsigned char *text, uint32_t *code)
-{
-	static const uint32_t shortest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	int length = utf8_start(text[0], code), i;
-
-	for (i = 1; i < length; i++) {
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-		*code = *code << 6 | (text[i] & 0x3f);
-	}
-	if (length && (*code < shortest[length] || *code > 0x10ffff ||
-		       (*code >= 0xd800 && *code < 0xe000)))
-		return 0;
-	return length;
-}
-
-static bool code_shown(uint32_t code, bool lines)
-{
-	if (code == '\n' || code == '\t')
-		return lines;
-	if (code < 0x20 || (code >= 0x7f && code < 0xa0))
-		return false;
-	/* Marks that reorder what a terminal shows. */
-	return !(code >= 0x202a && code <= 0x202e) &&
-	       !(code >= 0x2066 && code <= 0x2069);
-}
-
 static bool text_shown(const char *text, bool lines)
 {
 	const unsigned char *at = (const unsigned char *)text;
@@ -153,7 +110,8 @@ static bool text_shown(const char *text, bool lines)
 	while (*at) {
 		int length = utf8_char(at, &code);
 
-		if (!length || !code_shown(code, lines))
+		if (!length || !(utf8_shown(code) ||
+				 (lines && (code == '\n' || code == '\t'))))
 			return false;
 		at += length;
 	}
@@ -215,6 +173,17 @@ static int repeated_check(const ProtobufCMessage *body,
 	return ret;
 }
 
+/* protobuf-c takes any number; what is not there has the first of its values. */
+static int enum_check(const ProtobufCMessage *body,
+		      const ProtobufCFieldDescriptor *field, int value,
+		      struct fail *fail)
+{
+	if (protobuf_c_enum_descriptor_get_value(field->descriptor, value))
+		return 0;
+	return fail_set(fail, -EPROTO, "%s of %s has no value %d", field->name,
+			body->descriptor->short_name, value);
+}
+
 static int field_check(const ProtobufCMessage *body,
 		       const ProtobufCFieldDescriptor *field, struct fail *fail)
 {
@@ -225,6 +194,8 @@ static int field_check(const ProtobufCMessage *body,
 		return repeated_check(body, field, fail);
 	if (field->type == PROTOBUF_C_TYPE_STRING)
 		return string_check(body, field, *(const char *const *)member, fail);
+	if (field->type == PROTOBUF_C_TYPE_ENUM)
+		return enum_check(body, field, *(const int *)member, fail);
 	if (field->type != PROTOBUF_C_TYPE_BYTES)
 		return 0;
 	if (field->label == PROTOBUF_C_LABEL_OPTIONAL &&

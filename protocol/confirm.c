@@ -5,7 +5,7 @@
  *
  * Handed: RAN. The source serves and pushes what is missing; the dest says
  * COMPLETE with its proof; the source compares it with its own, tears down
- * and says so. Nothing here is undone: the guest runs at the dest.
+ * and says so (herald.c). Nothing here is undone: the guest runs at the dest.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -16,15 +16,16 @@
 #include "protocol/phase.h"
 #include "sys.h"
 
-#define CONFIRMED_TIMEOUT_MS	30000
+#define CONFIRMED_TIMEOUT_MS	10000
 #define PROVEN_TICK_MS		1000
-#define RECORD_AGAIN_MS		1000
+#define LOOK_MS			1000
 
 /* ---- source ------------------------------------------------------------ */
 
 /*
  * COMPLETE may be answered before our sweep has counted the last kept page.
- * Lanes that break now break nothing: all pages are there.
+ * Lanes that break now break nothing: all pages are there. What a rescue file
+ * brought was never counted here: then this lasts until an operator ends it.
  */
 static int proven_wait(struct migration *m)
 {
@@ -43,6 +44,12 @@ static int proven_wait(struct migration *m)
 			return ret;
 		if (event.kind == EVENT_MESSAGE)
 			message_fini(&event.message);
+		else if (event.kind == EVENT_DIALLED)
+			recover_dialled(m);
+		else if (event.kind == EVENT_RESOLVE)
+			ret = resolve(m);
+		if (ret < 0)
+			return ret;
 	}
 	return 0;
 }
@@ -62,12 +69,11 @@ static int complete_wait(struct migration *m, Straddle__Answer **complete)
 		if ((*complete)->kind == STRADDLE__ANSWER_KIND__COMPLETE)
 			return 0;
 		if ((*complete)->kind == STRADDLE__ANSWER_KIND__DIED) {
-			fence_lift(m);
-			ret = fail_set(&m->fail, -EOWNERDEAD,
-				       "guest '%s' died on %s (%s) before all pages were there; it is held here, an operator decides",
-				       m->description.name, m->options.host,
-				       (*complete)->reason
-						? (*complete)->reason : "?");
+			fail_set(&m->fail, -EOWNERDEAD,
+				 "guest '%s' died on %s (%s) before all pages were there; it is held here, an operator decides",
+				 m->description.name, m->options.host,
+				 (*complete)->reason ? (*complete)->reason : "?");
+			ret = died_there(m);
 		}
 		answer_free(*complete);
 		if (ret < 0)
@@ -75,42 +81,49 @@ static int complete_wait(struct migration *m, Straddle__Answer **complete)
 	}
 }
 
-static int tear_down(struct migration *m)
+/* Its process must be able to end: memory stays protected. */
+static int guest_destroy(struct migration *m)
 {
 	char *dropped = NULL;
-	int ret = owner_move(m, STATE_TEARING_DOWN);
+	int ret = 0;
 
-	if (ret < 0)
-		return ret;
-	/* Its process must be able to end: memory stays protected. */
 	fence_finish(m);
-	if (m->guest_ended || !m->driver->alive(m->guest))
-		ret = 0;
-	else
+	if (!m->guest_ended && m->driver->alive(m->guest))
 		ret = m->driver->destroy(m->guest, &m->fail);
-	if (!ret && m->driver->forget)
+	if (!ret && m->guest && m->driver->forget)
 		m->driver->forget(m->guest);
-	if (!ret && m->options.undefine_source)
+	if (!ret && m->driver && m->options.undefine_source)
 		ret = m->driver->define(&m->host, m->description.name, NULL,
 					&dropped, &m->fail);
 	free(dropped);
-	if (!ret)
-		ret = owner_move(m, STATE_TORN_DOWN);
 	return ret;
 }
 
-static int confirmed_send(struct migration *m)
+/**
+ * tear_down() - end the source's copy
+ * @m: proven, or given up by an operator
+ *
+ * Return: 0 or -errno with @m->fail.
+ */
+int tear_down(struct migration *m)
 {
-	Straddle__Confirmed confirmed = STRADDLE__CONFIRMED__INIT;
+	int ret = owner_move(m, STATE_TEARING_DOWN);
 
-	m->mine.downtime_ns = m->progress.downtime_ns;
-	m->mine.total_ns = now_ns() - m->began_ns;
-	confirmed.has_cookie = !cookie_bake(&m->mine, &confirmed.cookie);
-	/* A lost one is no loss: the dest keeps its row until asked. */
-	send_message(m, MSG_CONFIRMED, &confirmed.base);
-	free(confirmed.cookie.data);
-	memset(&m->fail, 0, sizeof(m->fail));
-	return 0;
+	if (!ret)
+		ret = guest_destroy(m);
+	return ret ? ret : owner_move(m, STATE_TORN_DOWN);
+}
+
+/* What was decided is done. */
+static int tear_down_again(struct migration *m)
+{
+	int ret = guest_destroy(m);
+
+	if (!ret)
+		ret = owner_move(m, STATE_TORN_DOWN);
+	if (!ret)
+		confirmed_tell(m);
+	return ret;
 }
 
 /**
@@ -125,6 +138,8 @@ int confirm_source(struct migration *m)
 	Straddle__Answer *complete;
 	int ret;
 
+	if (m->state == STATE_TEARING_DOWN)	/* a predecessor's intent */
+		return tear_down_again(m);
 	limit_set(&m->source->limit, m->options.postcopy_bandwidth);
 	ret = source_push_start(m->source, m->generation);
 	if (!ret)
@@ -133,15 +148,17 @@ int confirm_source(struct migration *m)
 		return ret;
 	ret = proven_wait(m);
 	if (!ret && !proof_matches(m, complete, &m->fail)) {
-		owner_move(m, STATE_CORRUPT);
-		ret = -EBADMSG;
+		ret = owner_insist(m, STATE_CORRUPT);
+		if (!ret)
+			ret = -EBADMSG;
 	}
 	answer_free(complete);
 	m->progress.missing_pages = 0;
+	m->progress.missing_unknown = false;
 	if (!ret)
 		ret = tear_down(m);
 	if (!ret)
-		ret = confirmed_send(m);
+		confirmed_tell(m);
 	return ret;
 }
 
@@ -154,12 +171,12 @@ static void proof_print(const struct migration *m, char *text, size_t size)
 	unsigned int i;
 
 	for (i = 0; i < m->map.count && used < size; i++) {
-		const struct proof *proof = &m->dest->proofs[i];
+		struct proof proof = states_proof(&m->dest->states, i);
 
 		used += (size_t)snprintf(text + used, size - used,
 				"%u %" PRIu64 " %016" PRIx64 " %016" PRIx64
-				"\n", i, proof->pages, proof->sum.low,
-				proof->sum.high);
+				"\n", i, proof.pages, proof.sum.low,
+				proof.sum.high);
 	}
 }
 
@@ -187,9 +204,12 @@ static int complete_record(struct migration *m)
 /* Everything is there: the guest becomes an ordinary process again. */
 static int complete(struct migration *m)
 {
+	if (m->start_due)
+		return 0;	/* who has not answered cannot be let go of */
 	m->settled = true;
 	dest_stop(m->dest);
 	memory_detach(m);
+	broken_over(m);		/* whatever is cut, nobody waits for it */
 	return complete_record(m);
 }
 
@@ -208,23 +228,55 @@ static void confirmed_take(struct migration *m,
 	struct fail ignored = { 0 };
 
 	cookie_eat(&m->peer, &confirmed->cookie, &ignored);
-	m->progress.downtime_ns = m->peer.downtime_ns;
+	if (m->peer.downtime_ns)
+		m->progress.downtime_ns = m->peer.downtime_ns;
+}
+
+/* The source tells it again, and again, until it has heard that it is written. */
+static void confirmed_answer(struct migration *m)
+{
+	struct fail ignored = { 0 };
+
+	m->confirmed = !m->port_ops->acknowledge(m->port, &ignored);
+	if (m->confirmed)
+		answer_send(m, STRADDLE__ANSWER_KIND__COMPLETE, NULL);
+}
+
+/* Its operator ended it before all was here: nobody sends the rest. */
+static int given_up(struct migration *m)
+{
+	if (m->settled || m->state == STATE_SUPERSEDED)
+		return 0;
+	broken_note(m,
+		    "the source has given up its copy: what is missing here never comes, 'straddle resolve' says what can be done");
+	broken_next_try(m, 0);
+	m->given_up = true;
+	return 0;
 }
 
 /* Return: 1 when the source has confirmed, 0 to go on, or -errno. */
 static int confirm_message(struct migration *m, struct event *event)
 {
-	enum message_type type = event->message.type;
+	struct message *message = &event->message;
+	enum message_type type = message->type;
+	int ret = -EPROTO;
 
-	if (type == MSG_CONFIRMED)
-		confirmed_take(m, (Straddle__Confirmed *)event->message.body);
-	message_fini(&event->message);
+	if (type == MSG_CONFIRMED && m->state != STATE_COMPLETE)
+		ret = given_up(m);
+	else if (type == MSG_CONFIRMED)
+		confirmed_take(m, (Straddle__Confirmed *)message->body);
+	else if (type == MSG_QUERY || type == MSG_CANCEL)
+		ret = answer_now(m);
+	else if (type == MSG_SUPERSEDE)
+		ret = superseded(m, (Straddle__Supersede *)message->body);
+	else if (type == MSG_RECOVER)
+		ret = m->settled || m->state == STATE_SUPERSEDED
+		      ? answer_now(m) : recover_dest(m, (Straddle__Recover *)message->body);
+	message_fini(message);
 	if (type == MSG_CONFIRMED && m->state == STATE_COMPLETE)
 		return 1;
-	if (type != MSG_QUERY && type != MSG_CANCEL)
-		channel_lost(m);
-	else if (answer_now(m) < 0)
-		channel_lost(m);
+	if (ret < 0)
+		channel_lost(m);	/* the source comes again */
 	return 0;
 }
 
@@ -233,19 +285,33 @@ static int guest_died(struct migration *m)
 	fail_set(&m->fail, -EOWNERDEAD,
 		 "guest '%s' (process %d) ended here before all its pages were there",
 		 m->description.name, (int)m->description.pid);
-	owner_move(m, STATE_DIED);
-	answer_send(m, STRADDLE__ANSWER_KIND__DIED, m->fail.text);
-	return -EOWNERDEAD;
+	return died_here(m);
 }
 
-/* Pages cannot arrive for now: the guest waits for those it misses. */
-static void tell_broken(struct migration *m)
+/* What cannot be taken now is offered again. */
+static int lane_event(struct migration *m)
 {
-	int error = dest_error(m->dest);
+	if (lanes_accepted(m) < 0)
+		channel_lost(m);
+	recover_lanes(m);
+	if (m->channel && !m->recovering && !m->broken_told &&
+	    m->state != STATE_SUPERSEDED)
+		broken_mended(m);
+	return 0;
+}
 
-	if (error < 0)
-		progress_decide(m, "lanes from the source broke (%s): missing pages wait",
-				strerror(-error));
+/* Nothing came for a while. */
+static int look(struct migration *m)
+{
+	if (m->state == STATE_SUPERSEDED) {
+		superseded_look(m);
+		return 0;
+	}
+	if (m->settled)
+		return complete_record(m);
+	recover_look(m);
+	recover_tell_broken(m);
+	return finish_dest_late(m) && dest_complete(m->dest) ? complete(m) : 0;
 }
 
 /* Return: 1 when the source has confirmed, 0 to go on, or -errno. */
@@ -253,18 +319,28 @@ static int confirm_event(struct migration *m, struct event *event)
 {
 	switch (event->kind) {
 	case EVENT_ENGINE:
+		if (m->state == STATE_SUPERSEDED)
+			return 0;
 		if (!m->settled && dest_complete(m->dest))
 			return complete(m);
-		tell_broken(m);
+		recover_tell_broken(m);
 		return 0;
 	case EVENT_LANE:
-		return lanes_accepted(m);
+		return lane_event(m);
+	case EVENT_RESOLVE:
+		return m->settled && m->state != STATE_SUPERSEDED
+		       ? 0 : resolve(m);
+	case EVENT_LOST:
+		if (!m->settled && m->state != STATE_SUPERSEDED)
+			broken_note(m,
+				    "no connection from the source: the guest runs on with what is here");
+		return 0;
 	case EVENT_MESSAGE:
 		return confirm_message(m, event);
 	case EVENT_GUEST_ENDED:
 		return m->settled ? 0 : guest_died(m);
 	case EVENT_TIMEOUT:
-		return complete_record(m);
+		return look(m);
 	default:
 		return 0;
 	}
@@ -275,7 +351,7 @@ static int patience_ms(const struct migration *m)
 {
 	if (m->state == STATE_COMPLETE)
 		return CONFIRMED_TIMEOUT_MS;
-	return m->settled ? RECORD_AGAIN_MS : -1;
+	return m->settled ? RECORD_AGAIN_MS : LOOK_MS;
 }
 
 /**
@@ -286,19 +362,27 @@ static int patience_ms(const struct migration *m)
  */
 int confirm_dest(struct migration *m)
 {
-	int ret = dest_settle(m->dest);
+	bool stopped = m->state == STATE_SUPERSEDED;
+	int confirmed, ret = stopped ? 0 : dest_settle(m->dest);
 
-	if (!ret && dest_complete(m->dest))
+	if (!ret && !stopped && dest_complete(m->dest))
 		ret = complete(m);
 	while (!ret) {
 		struct event event;
 
 		ret = event_wait(m, patience_ms(m), &event);
+		/* Nobody comes: the agent answers from the journal. */
 		if (!ret && event.kind == EVENT_TIMEOUT &&
 		    m->state == STATE_COMPLETE)
-			return 0;	/* the agent answers from the journal */
+			break;
 		if (!ret)
 			ret = confirm_event(m, &event);
 	}
-	return ret < 0 ? ret : owner_move(m, STATE_DONE);
+	if (ret < 0)
+		return ret;
+	confirmed = ret;
+	ret = owner_move(m, STATE_DONE);
+	if (!ret && confirmed)
+		confirmed_answer(m);
+	return ret;
 }

@@ -82,6 +82,27 @@ enum security credentials_security(const struct credentials *credentials)
 	return credentials ? credentials->security : SECURITY_NONE;
 }
 
+/**
+ * credentials_dial_by() - have somebody else make connections
+ * @credentials: of this process
+ * @dial: connects; called by any thread
+ */
+void credentials_dial_by(struct credentials *credentials, channel_dial_fn *dial)
+{
+	credentials->dial = dial;
+}
+
+/**
+ * credentials_dial() - who makes connections with them
+ * @credentials: NULL: nothing but TCP
+ *
+ * Return: the function, or NULL: address_connect().
+ */
+channel_dial_fn *credentials_dial(const struct credentials *credentials)
+{
+	return credentials ? credentials->dial : NULL;
+}
+
 static int key_check(const char *path, struct fail *fail)
 {
 	struct stat st;
@@ -266,5 +287,6 @@ void credentials_free(struct credentials *credentials)
 	if (credentials->priority)
 		gnutls_priority_deinit(credentials->priority);
 	psk_unload(credentials);
+	allow_unload(credentials);
 	free(credentials);
 }

@@ -4,6 +4,7 @@
 #define STRADDLE_CREDENTIALS_H
 
 #include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
 
 #include "protocol/channel.h"
 
@@ -33,7 +34,16 @@ struct credentials {
 	struct psk *psks;
 	size_t psk_count;
 	char psk_file[256];
+	channel_dial_fn *dial;		/* NULL: we connect ourselves */
+	/* Patterns of --allow-peer, owned; none: every peer with a good key */
+	char *allowed[ALLOW_MAX];
+	size_t allowed_count;
 };
+
+/* allow.c: may the client of a session connect? */
+int allow_check(const struct credentials *credentials, gnutls_session_t session,
+		const char *peer, struct fail *fail);
+void allow_unload(struct credentials *credentials);
 
 /* psk.c: the file of pre-shared keys. */
 int psk_load(struct credentials *credentials, const char *file,
@@ -46,5 +56,16 @@ void psk_unload(struct credentials *credentials);
  */
 int tls_explain(gnutls_session_t session, int code, const char *name,
 		const struct credentials *credentials, struct fail *fail);
+
+/* tls_peer.c: who a peer proved to be, once its handshake is through. */
+int peer_note_x509(struct channel *channel, gnutls_session_t session);
+int peer_note_psk(struct channel *channel, gnutls_session_t session,
+		  const struct credentials *credentials, bool server);
+
+/* tls_name.c: who a certificate says that its holder is. */
+gnutls_x509_crt_t cert_of_peer(gnutls_session_t session);
+bool cert_name(gnutls_x509_crt_t cert, unsigned int index, char *text, size_t size);
+void cert_names(gnutls_session_t session, char *text, size_t size);
+void name_print(const char *name, size_t length, char *text, size_t size);
 
 #endif

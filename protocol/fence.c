@@ -16,9 +16,9 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 #include "protocol/phase.h"
+#include "protocol/testament.h"
 #include "sys.h"
 
 #define ARM_STEP	(UINT64_C(32) << 20)	/* bytes at a time */
@@ -30,9 +30,8 @@
 
 static int process_signal(struct migration *m, int signal)
 {
-	int ret = (int)sys_ret(syscall(SYS_pidfd_send_signal,
-				       m->driver->pidfd(m->guest), signal,
-				       NULL, 0));
+	int ret = !m->guest ? -ESRCH :
+		  m->port_ops->process_signal(m->port, signal);
 
 	if (!ret)
 		m->frozen = signal == SIGSTOP;
@@ -83,16 +82,12 @@ static int written_one(struct range range, void *arg)
 	return 1;
 }
 
-/**
- * fence_check() - did anybody have the guest run since the last look?
- * @m: frozen
- *
- * A guest that was resumed and paused again looks as before to its
- * hypervisor. Its memory does not, where that is tracked.
- *
- * Return: 0, -EBUSY with @m->fail, or -errno.
+/*
+ * Did anybody have the guest run since the last look? One that was resumed and
+ * paused again looks as before to its hypervisor. Its memory does not, where
+ * that is tracked.
  */
-int fence_check(struct migration *m)
+static int written_check(struct migration *m)
 {
 	unsigned int i;
 	int ret = 0;
@@ -109,6 +104,45 @@ int fence_check(struct migration *m)
 	return ret;
 }
 
+/* One that cannot be held is moved all the same, and its owner told. */
+static int hold(struct migration *m)
+{
+	struct fail why = { 0 };
+	int ret = m->driver->hold ? m->driver->hold(m->guest, true, &why) : 0;
+
+	if (ret && ret != -EREMOTEIO)
+		return fail_set(&m->fail, ret,
+				"guest '%s' may be being saved or moved by somebody else: %s",
+				m->description.name, why.text);
+	if (ret)
+		progress_decide(m, "do not save or move guest '%s' while it is held here: %.200s",
+				m->description.name, why.text);
+	return 0;
+}
+
+/**
+ * fence_close() - what is true of the guest now stays so
+ * @m: stopped, before the dest is asked
+ *
+ * Its process is stopped. Where that process itself is to tell what is true, it
+ * tells before.
+ *
+ * Return: 0; -EBUSY with @m->fail: it is not the guest that was stopped any more;
+ * or -errno.
+ */
+int fence_close(struct migration *m)
+{
+	int ret = hold(m);
+
+	if (!ret && !m->driver->described_elsewhere)
+		ret = perform_compare(m);
+	if (!ret)
+		ret = fence_freeze(m);
+	if (!ret && m->driver->described_elsewhere)
+		ret = perform_compare(m);
+	return ret ? ret : written_check(m);
+}
+
 /**
  * fence_arm() - begin to protect the guest's memory
  * @m: asked; frozen
@@ -118,8 +152,10 @@ int fence_check(struct migration *m)
 void fence_arm(struct migration *m)
 {
 	m->arming = m->fence.uffd >= 0;
-	m->arm_untracks = m->tracking;
+	m->arm_untracks = m->attachment.uffd >= 0;
 	m->arm_at_ns = now_ns() + ARM_WAIT_NS;
+	m->arm_region = 0;
+	m->arm_done = 0;
 	if (m->arming && m->tracking)
 		uffd_tracker_close(&m->tracker);
 	m->tracking &= !m->arming;
@@ -188,6 +224,35 @@ void fence_finish(struct migration *m)
 }
 
 /**
+ * fence_again() - close it around a copy that had been let go of
+ * @m: nobody has the guest; anybody may resume it
+ *
+ * Where memory cannot be protected nothing is done: its process, stopped, could
+ * not be asked whether the guest runs.
+ *
+ * Return: 0, or -errno with @m->fail: it is open.
+ */
+int fence_again(struct migration *m)
+{
+	int ret = m->fence.uffd < 0 ? fence_make(m) : 0;
+
+	/* Before it protects anything: whoever comes next opens it. */
+	if (!ret)
+		ret = testament_write(m);
+	if (ret || m->fence.uffd < 0)
+		return ret;
+	ret = fence_freeze(m);
+	if (ret)
+		return ret;
+	fence_arm(m);
+	fence_finish(m);
+	if (m->fenced)
+		return 0;
+	fence_open(m);
+	return fail_set(&m->fail, -EIO, "its memory cannot be protected");
+}
+
+/**
  * fence_broken() - somebody resumed the held guest: it waits, and is told
  * @m: fenced; its userfaultfd has an event
  *
@@ -199,9 +264,8 @@ void fence_broken(struct migration *m)
 	process_signal(m, SIGSTOP);
 	m->fence_tried = true;
 	progress_decide(m,
-			"somebody resumed guest '%s', which runs on %s: process %d is stopped (SIGSTOP), it changed nothing",
-			m->description.name, m->options.host,
-			(int)m->description.pid);
+			"somebody resumed guest '%s', which is held here: process %d is stopped (SIGSTOP), it changed nothing",
+			m->description.name, (int)m->description.pid);
 }
 
 /**
@@ -218,7 +282,7 @@ void fence_lift(struct migration *m)
 	if (m->fence_tried)
 		return;
 	fence_open(m);
-	if (m->driver->hold)
+	if (m->guest && m->driver->hold)
 		m->driver->hold(m->guest, false, &ignored);
 	memory_detach(m);	/* else the next migration is refused */
 }

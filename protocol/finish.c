@@ -15,7 +15,20 @@
 #include "cleanup.h"
 #include "protocol/phase.h"
 #include "protocol/storage.h"
+#include "protocol/testament.h"
 #include "sys.h"
+
+/*
+ * From where on only a peer's word leads back. An agent that is gone may have
+ * written it, and not got to say so: the next one knows, and nothing is undone.
+ */
+static int decide(struct migration *m, enum owner_state to)
+{
+	int ret = owner_move(m, to);
+
+	m->undecided = ret == -EPIPE || ret == -ECONNRESET;
+	return ret;
+}
 
 /* ---- source ------------------------------------------------------------ */
 
@@ -34,6 +47,7 @@ static int finish_send(struct migration *m)
 	Straddle__Finish finish = STRADDLE__FINISH__INIT;
 	int ret;
 
+	m->asked_ns = now_ns();
 	finish.generation = ++m->generation;
 	if (m->options.persistent)
 		finish.persistent = persistent_there(m);
@@ -56,14 +70,29 @@ static int never_ran(struct migration *m, const Straddle__Answer *answer)
 			answer->reason ? answer->reason : "no reason given");
 }
 
+/**
+ * died_there() - nobody owns the guest any more
+ * @m: asked or held; @m->fail says it in words
+ *
+ * Return: -EOWNERDEAD: it is on the disk; or another -errno, as owner_insist().
+ */
+int died_there(struct migration *m)
+{
+	int ret = owner_insist(m, STATE_DIED_THERE);
+
+	if (ret)
+		return ret;
+	fence_lift(m);
+	return -EOWNERDEAD;
+}
+
 static int died(struct migration *m, const Straddle__Answer *answer)
 {
-	owner_record(m, STATE_HELD);
-	fence_lift(m);
-	return fail_set(&m->fail, -EOWNERDEAD,
-			"guest '%s' ran on %s and its process is gone there (%s); it is held here: its disks and peers may have moved on, so an operator decides",
-			m->description.name, m->options.host,
-			answer->reason ? answer->reason : "no reason given");
+	fail_set(&m->fail, -EOWNERDEAD,
+		 "guest '%s' ran on %s and its process is gone there (%s); it is held here: its disks and peers may have moved on, so an operator decides",
+		 m->description.name, m->options.host,
+		 answer->reason ? answer->reason : "no reason given");
+	return died_there(m);
 }
 
 /* The dest has measured its parts of the downtime itself. */
@@ -71,7 +100,8 @@ static void downtime_take(struct migration *m, const Straddle__Answer *answer)
 {
 	struct fail ignored = { 0 };
 
-	m->progress.downtime_ns = now_ns() - m->stopped_ns;
+	if (m->stopped_ns)	/* a successor does not know */
+		m->progress.downtime_ns = now_ns() - m->stopped_ns;
 	cookie_eat(&m->peer, &answer->cookie, &ignored);
 	m->progress.downtime_load_ns = m->peer.load_ns;
 	m->progress.downtime_arm_ns = m->peer.arm_ns;
@@ -92,43 +122,26 @@ static int answer_take(struct migration *m, Straddle__Answer **answer)
 		return owner_record(m, STATE_HELD);
 	default:
 		downtime_take(m, *answer);
-		m->progress.missing_pages = (*answer)->missing_pages;
-		m->progress.postcopy = (*answer)->missing_pages;
 		return owner_record(m, STATE_HELD);
 	}
 }
 
-/* One that cannot be held is moved all the same, and its owner told. */
-static int hold(struct migration *m)
-{
-	struct fail why = { 0 };
-	int ret = m->driver->hold ? m->driver->hold(m->guest, true, &why) : 0;
-
-	if (ret && ret != -EREMOTEIO)
-		return fail_set(&m->fail, ret,
-				"guest '%s' may be being saved or moved by somebody else: %s",
-				m->description.name, why.text);
-	if (ret)
-		progress_decide(m, "do not save or move guest '%s' while it is held here: %.200s",
-				m->description.name, why.text);
-	return 0;
-}
-
-/*
- * Its process is stopped: what is true of the guest now stays so. Where that
- * process itself is to tell, it tells before.
+/**
+ * finish_source_again() - until the dest has answered
+ * @m: asked, by us or by a predecessor
+ *
+ * Return: as finish_source().
  */
-static int fence(struct migration *m)
+int finish_source_again(struct migration *m)
 {
-	int ret = hold(m);
+	Straddle__Answer *answer;
+	int ret = answer_wait(m, &answer);
 
-	if (!ret && !m->driver->described_elsewhere)
-		ret = perform_compare(m);
-	if (!ret)
-		ret = fence_freeze(m);
-	if (!ret && m->driver->described_elsewhere)
-		ret = perform_compare(m);
-	return ret ? ret : fence_check(m);
+	if (ret < 0)
+		return ret;
+	ret = answer_take(m, &answer);
+	answer_free(answer);
+	return ret;
 }
 
 /**
@@ -142,29 +155,41 @@ static int fence(struct migration *m)
  */
 int finish_source(struct migration *m)
 {
-	Straddle__Answer *answer;
-	int ret = fence(m);
+	int ret = fence_close(m);
 
 	if (!ret)
-		ret = owner_move(m, STATE_ASKED);
+		ret = testament_write(m);
+	if (!ret)
+		ret = decide(m, STATE_ASKED);
 	if (ret < 0)
 		return ret;
 	if (finish_send(m) < 0)
-		channel_lost(m);
+		recover_channel_broke(m, m->fail.text);
 	fence_arm(m);
 	memset(&m->fail, 0, sizeof(m->fail));
-	ret = answer_wait(m, &answer);
-	if (ret < 0)
-		return ret;
-	ret = answer_take(m, &answer);
-	answer_free(answer);
-	return ret;
+	return finish_source_again(m);
 }
 
 /* ---- dest -------------------------------------------------------------- */
 
-/* Welcome is said before a lane is taken: the last may be on its way here. */
-static int lanes_wait(struct migration *m)
+/* Return: whether it was the question, or that asked again while it is decided. */
+static bool question_take(struct event *event, struct message *question)
+{
+	if (event->kind != EVENT_MESSAGE ||
+	    event->message.type != (question->body ? MSG_QUERY : MSG_FINISH))
+		return false;
+	if (question->body)
+		message_fini(&event->message);
+	else
+		*question = event->message;
+	return true;
+}
+
+/*
+ * Welcome is said before a lane is taken: the last may be on its way here, and
+ * the question be faster.
+ */
+static int lanes_wait(struct migration *m, struct message *question)
 {
 	while (!lanes_complete(m)) {
 		struct event event;
@@ -178,7 +203,7 @@ static int lanes_wait(struct migration *m)
 			ret = lanes_accepted(m);
 		else if (event.kind == EVENT_ENGINE)
 			ret = engine_error(m);
-		else
+		else if (!question_take(&event, question))
 			ret = event_refuse(m, &event);
 		if (ret < 0)
 			return ret;
@@ -242,7 +267,7 @@ static int load(struct migration *m)
 	if (!ret)
 		ret = memory_zap_stale(m);
 	if (!ret && m->driver->loads)
-		dest_serve(m->dest, m->generation + 1, thread_loads, m);
+		ret = dest_serve(m->dest, m->generation + 1, thread_loads, m);
 	return ret ? ret : load_start(m);
 }
 
@@ -255,7 +280,6 @@ static int loaded(struct migration *m)
 	return ret ? ret : owner_move(m, STATE_LOADED);
 }
 
-/* Return: 1: the question came, 0 to go on, or -errno. */
 static int loading_event(struct migration *m, struct event *event,
 			 struct message *question)
 {
@@ -269,10 +293,9 @@ static int loading_event(struct migration *m, struct event *event,
 	case EVENT_GUEST_ENDED:
 		return 0;	/* the end of the load says why */
 	case EVENT_MESSAGE:
-		if (event->message.type != MSG_FINISH || question->body)
-			break;
-		*question = event->message;
-		return 1;
+		if (question_take(event, question))
+			return 0;
+		break;
 	default:
 		break;
 	}
@@ -295,46 +318,6 @@ static int load_and_receive(struct migration *m, struct message *question)
 	return ret < 0 ? ret : 0;
 }
 
-/*
- * It owns the guest and cannot start it. Only a process that is provably gone
- * has DIED: one that merely did not answer may run yet, so it is killed first,
- * and if that fails the row stays at GO and nothing is answered.
- */
-static int start_failed(struct migration *m, int error)
-{
-	struct fail ignored = { 0 };
-
-	if (m->driver->destroy(m->guest, &ignored) < 0)
-		return error;
-	m->guest_ended = true;
-	owner_move(m, STATE_DIED);
-	answer_send(m, STRADDLE__ANSWER_KIND__DIED, m->fail.text);
-	return error;
-}
-
-static int guest_start(struct migration *m)
-{
-	return m->keep_paused ? m->driver->pause(m->guest, &m->fail)
-			      : m->driver->resume(m->guest, &m->fail);
-}
-
-/*
- * It owns the guest now; a process that is gone is DIED, not NEVER_RAN. One
- * that stays paused is told, too: it waits for no migration any more.
- */
-static int start(struct migration *m)
-{
-	int ret = part_time(m, &m->mine.resume_ns, guest_start);
-
-	if (ret < 0)
-		return start_failed(m, ret);
-	m->mine.started_ns = wall_clock_ns();
-	ret = owner_record(m, STATE_RUNNING);
-	if (!ret)
-		answer_send(m, STRADDLE__ANSWER_KIND__RAN, NULL);
-	return ret;
-}
-
 /* One that is gone by now has never run: the source's goes on. */
 static int go(struct migration *m)
 {
@@ -346,7 +329,8 @@ static int go(struct migration *m)
 		return fail_set(&m->fail, -EOWNERDEAD,
 				"guest '%s' ended here before it was to start: somebody destroyed it, or its hypervisor's log says why",
 				m->description.name);
-	return owner_move(m, STATE_GO);
+	ret = testament_write(m);
+	return ret ? ret : decide(m, STATE_GO);
 }
 
 /**
@@ -358,7 +342,7 @@ static int go(struct migration *m)
 int finish_dest(struct migration *m)
 {
 	struct message question = { .body = NULL };
-	int ret = lanes_wait(m);
+	int ret = lanes_wait(m, &question);
 
 	if (!ret)
 		ret = load_and_receive(m, &question);
@@ -375,7 +359,7 @@ int finish_dest(struct migration *m)
 	/* No vCPU's is answered earlier: who starts it before GO gets stuck. */
 	ret = dest_switch(m->dest, m->generation);
 	if (!ret)
-		ret = start(m);
+		ret = start_guest(m);
 	define_end(m, true);
 	return ret;
 }

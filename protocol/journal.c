@@ -9,9 +9,13 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "protocol/inject.h"
 #include "protocol/journal_sql.h"
 #include "sys.h"
 
+#define DAY_NS	UINT64_C(86400000000000)
+
+/* CLOCK_REALTIME, for people and for what may be forgotten. */
 static uint64_t wall_ns(void)
 {
 	struct timespec ts;
@@ -20,16 +24,68 @@ static uint64_t wall_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+/**
+ * journal_days_ago() - the time of some days ago
+ * @days: how many
+ *
+ * Return: ns of CLOCK_REALTIME, at least 0.
+ */
+int64_t journal_days_ago(unsigned int days)
+{
+	uint64_t age = days * DAY_NS, now = wall_ns();
+
+	return now > age ? (int64_t)(now - age) : 0;
+}
+
+/* What a write is for. */
+struct write {
+	unsigned int number;		/* enum owner_state or inject_write */
+	const char *id;			/* of the migration, or NULL */
+	const char *doing;		/* in words */
+};
+
+/* As SQLite says it. */
+static int injected_code(int error)
+{
+	switch (error) {
+	case -ENOSPC:
+		return SQLITE_FULL;
+	case -EROFS:
+		return SQLITE_READONLY;
+	default:
+		return SQLITE_IOERR;
+	}
+}
+
 /* Run a statement that changes rows: how many, or -errno. */
 static int statement_run(struct journal *journal, sqlite3_stmt *statement,
-			 const char *doing, struct fail *fail)
+			 const struct write *write, struct fail *fail)
 {
-	int code = sqlite3_step(statement), changed = sqlite3_changes(journal->db);
+	struct inject_place place = {
+		.kind = INJECT_JOURNAL, .number = write->number, .id = write->id,
+	};
+	struct inject_plan plan;
+	int code, changed;
 
+	inject_at(journal->inject, &place, &plan);
+	inject_before(&plan, -1);
+	code = plan.error ? injected_code(plan.error) : sqlite3_step(statement);
+	changed = sqlite3_changes(journal->db);
 	sqlite3_finalize(statement);
 	if (code != SQLITE_DONE)
-		return journal_error(journal, code, doing, fail);
+		return journal_error(journal, code, write->doing, fail);
+	inject_after(&plan);
 	return changed;
+}
+
+/**
+ * journal_inject() - have faults strike what is written from now on
+ * @journal: which
+ * @inject: outlives it; NULL: none do
+ */
+void journal_inject(struct journal *journal, struct inject *inject)
+{
+	journal->inject = inject;
 }
 
 /**
@@ -46,6 +102,7 @@ int journal_begin(struct journal *journal, const struct journal_row *row,
 {
 	static const char doing[] = "record a new migration";
 	const struct owner_rule *rule = owner_rule(row->state);
+	struct write write = { row->state, row->id, doing };
 	sqlite3_stmt *statement;
 	int ret = 0;
 
@@ -55,8 +112,8 @@ int journal_begin(struct journal *journal, const struct journal_row *row,
 	pthread_mutex_lock(&journal->lock);
 	statement = journal_prepare(journal, "INSERT INTO migration (id, side, state, guest, uuid,"
 				    " peer, peer_digest, epoch, guest_pid, began_ns, error,"
-				    " paused)"
-				    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+				    " paused, process)"
+				    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
 				    doing, &ret, fail);
 	if (statement) {
 		journal_bind(statement, row->id, row->side);
@@ -71,7 +128,8 @@ int journal_begin(struct journal *journal, const struct journal_row *row,
 					 (int64_t)(row->began_ns ? row->began_ns : wall_ns()));
 		journal_bind_text(statement, 11, row->error);
 		(void)sqlite3_bind_int(statement, 12, row->paused);
-		ret = statement_run(journal, statement, doing, fail);
+		journal_bind_text(statement, 13, row->process);
+		ret = statement_run(journal, statement, &write, fail);
 	}
 	pthread_mutex_unlock(&journal->lock);
 	return ret < 0 ? ret : 0;
@@ -93,22 +151,26 @@ static int row_move(struct journal *journal, const char *id, enum side side,
 		    const struct owner_rule *rule, struct fail *fail)
 {
 	char sql[512], from[256], doing[64];
+	struct write write = { rule->state, id, doing };
 	sqlite3_stmt *statement;
 	int ret = 0;
 
 	from_list(rule, from, sizeof(from));
 	snprintf(doing, sizeof(doing), "record the state %s", rule->name);
-	/* The peer has no say, or has had it, in RESUMED, TORN_DOWN and DONE. */
+	/* The dest has no say, or has had it, in how the source ends. */
+	/* Nobody else writes epoch n + 2: GO's, which is n + 1, is older. */
 	snprintf(sql, sizeof(sql), "UPDATE migration SET state = '%s', ended_ns = ?3,"
-		 " acknowledged = %d WHERE id = ?1 AND side = ?2 AND state IN (%s)",
-		 rule->name, rule->ended && rule->state != STATE_DISCARDED &&
-		 rule->state != STATE_DIED, from);
+		 " epoch = epoch + %d, acknowledged = %d WHERE id = ?1 AND side = ?2 AND state IN (%s)",
+		 rule->name, rule->state == STATE_TAKING_BACK ? 2 : 0,
+		 rule->ended && rule->side == SIDE_SOURCE &&
+		 !owner_is_heralded(rule->state), from);
 	statement = journal_prepare(journal, sql, doing, &ret, fail);
 	if (!statement)
 		return ret;
 	journal_bind(statement, id, side);
-	(void)sqlite3_bind_int64(statement, 3, rule->ended ? (int64_t)wall_ns() : 0);
-	return statement_run(journal, statement, doing, fail);
+	/* 0 says that it is open, whatever the clock says. */
+	(void)sqlite3_bind_int64(statement, 3, rule->ended ? (int64_t)(wall_ns() | 1) : 0);
+	return statement_run(journal, statement, &write, fail);
 }
 
 static int move_refused(struct journal *journal, const char *id, enum side side,
@@ -180,6 +242,7 @@ int journal_note(struct journal *journal, const char *id, enum side side,
 		 struct fail *fail)
 {
 	static const char doing[] = "record the facts of a migration";
+	struct write write = { INJECT_NOTE, id, doing };
 	sqlite3_stmt *statement;
 	int ret = 0;
 
@@ -194,7 +257,7 @@ int journal_note(struct journal *journal, const char *id, enum side side,
 		journal_bind_text(statement, 3, error);
 		journal_bind_text(statement, 4, summary);
 		journal_bind_text(statement, 5, proof);
-		ret = statement_run(journal, statement, doing, fail);
+		ret = statement_run(journal, statement, &write, fail);
 		if (!ret)
 			ret = journal_no_row(id, side, fail);
 	}
@@ -202,22 +265,25 @@ int journal_note(struct journal *journal, const char *id, enum side side,
 	return ret < 0 ? ret : 0;
 }
 
-/* @sql: sets one column to ?3. */
-static int row_set(struct journal *journal, const char *id, enum side side,
-		   const char *sql, int value, const char *doing,
+/* @sql: sets one column to ?3, @text or, if that is NULL, @value. */
+static int row_set(struct journal *journal, const struct write *write,
+		   enum side side, const char *sql, const char *text, int value,
 		   struct fail *fail)
 {
 	sqlite3_stmt *statement;
 	int ret = 0;
 
 	pthread_mutex_lock(&journal->lock);
-	statement = journal_prepare(journal, sql, doing, &ret, fail);
+	statement = journal_prepare(journal, sql, write->doing, &ret, fail);
 	if (statement) {
-		journal_bind(statement, id, side);
-		(void)sqlite3_bind_int(statement, 3, value);
-		ret = statement_run(journal, statement, doing, fail);
+		journal_bind(statement, write->id, side);
+		if (text)
+			journal_bind_text(statement, 3, text);
+		else
+			(void)sqlite3_bind_int(statement, 3, value);
+		ret = statement_run(journal, statement, write, fail);
 		if (!ret)
-			ret = journal_no_row(id, side, fail);
+			ret = journal_no_row(write->id, side, fail);
 	}
 	pthread_mutex_unlock(&journal->lock);
 	return ret < 0 ? ret : 0;
@@ -235,9 +301,10 @@ static int row_set(struct journal *journal, const char *id, enum side side,
 int journal_acknowledge(struct journal *journal, const char *id,
 			enum side side, struct fail *fail)
 {
-	return row_set(journal, id, side, "UPDATE migration SET acknowledged = ?3"
-		       " WHERE id = ?1 AND side = ?2", 1, "record an acknowledgement",
-		       fail);
+	struct write write = { INJECT_ACKNOWLEDGE, id, "record an acknowledgement" };
+
+	return row_set(journal, &write, side, "UPDATE migration SET acknowledged = ?3"
+		       " WHERE id = ?1 AND side = ?2", NULL, 1, fail);
 }
 
 /**
@@ -253,9 +320,51 @@ int journal_acknowledge(struct journal *journal, const char *id,
 int journal_paused(struct journal *journal, const char *id, enum side side,
 		   bool paused, struct fail *fail)
 {
-	return row_set(journal, id, side, "UPDATE migration SET paused = ?3"
-		       " WHERE id = ?1 AND side = ?2", paused,
-		       "record that a guest was paused", fail);
+	struct write write = { INJECT_PAUSED, id, "record that a guest was paused" };
+
+	return row_set(journal, &write, side, "UPDATE migration SET paused = ?3"
+		       " WHERE id = ?1 AND side = ?2", NULL, paused, fail);
+}
+
+/**
+ * journal_process() - which process is the guest's
+ * @journal: which
+ * @id: of the migration
+ * @side: this host's
+ * @process: as proc_identity() says
+ * @fail: says why not
+ *
+ * Return: 0, -ENOENT or -errno.
+ */
+int journal_process(struct journal *journal, const char *id, enum side side,
+		    const char *process, struct fail *fail)
+{
+	struct write write = { INJECT_PROCESS, id, "record the process of a guest" };
+
+	return row_set(journal, &write, side, "UPDATE migration SET process = ?3"
+		       " WHERE id = ?1 AND side = ?2", process, 0, fail);
+}
+
+/**
+ * journal_peer() - where the source finds its dest from now on
+ * @journal: which
+ * @id: of the migration
+ * @side: this host's
+ * @peer: HOST[:PORT]
+ * @fail: says why not
+ *
+ * Who says so may be wrong: which host the guest left for stays known.
+ *
+ * Return: 0, -ENOENT or -errno.
+ */
+int journal_peer(struct journal *journal, const char *id, enum side side,
+		 const char *peer, struct fail *fail)
+{
+	struct write write = { INJECT_PEER, id, "record another address of the dest" };
+
+	return row_set(journal, &write, side, "UPDATE migration SET peer = ?3,"
+		       " went_to = iif(went_to = '', peer, went_to)"
+		       " WHERE id = ?1 AND side = ?2", peer, 0, fail);
 }
 
 /**
@@ -264,7 +373,11 @@ int journal_paused(struct journal *journal, const char *id, enum side side,
  * @days: how old at least
  * @fail: says why not
  *
- * What is open, or ended without the peer's knowing, stays.
+ * What is open stays; so does what ended without the peer's knowing, where it may
+ * yet matter. Of the others (a promise, say, that nobody asked for) there may be
+ * many, and they go by number, as clocks jump; by that of each peer, so that none
+ * has another's forgotten. A source that asks for one of them after that is answered
+ * UNKNOWN, and holds.
  *
  * Return: 0 or -errno.
  */
@@ -272,17 +385,23 @@ int journal_expire(struct journal *journal, unsigned int days,
 		   struct fail *fail)
 {
 	static const char doing[] = "drop old migrations";
-	uint64_t age = (uint64_t)days * 86400u * 1000000000u, now = wall_ns();
+	struct write write = { INJECT_EXPIRE, NULL, doing };
 	sqlite3_stmt *statement;
 	int ret = 0;
 
 	pthread_mutex_lock(&journal->lock);
 	statement = journal_prepare(journal, "DELETE FROM migration WHERE ended_ns != 0"
-				    " AND ended_ns <= ?1 AND acknowledged = 1",
+				    " AND (ended_ns <= ?1 AND acknowledged = 1"
+				    " OR rowid IN (SELECT rowid FROM (SELECT rowid,"
+				    " row_number() OVER (PARTITION BY state, peer_digest"
+				    " ORDER BY rowid DESC) AS nth FROM migration"
+				    " WHERE acknowledged = 0 AND state IN"
+				    " ('DISCARDED', 'DIED', 'TORN_DOWN')) WHERE nth > ?2))",
 				    doing, &ret, fail);
 	if (statement) {
-		(void)sqlite3_bind_int64(statement, 1, (int64_t)(now > age ? now - age : 0));
-		ret = statement_run(journal, statement, doing, fail);
+		(void)sqlite3_bind_int64(statement, 1, journal_days_ago(days));
+		(void)sqlite3_bind_int(statement, 2, JOURNAL_UNHEARD_MAX);
+		ret = statement_run(journal, statement, &write, fail);
 	}
 	pthread_mutex_unlock(&journal->lock);
 	return ret < 0 ? ret : 0;

@@ -32,6 +32,9 @@ enum owner_state {
 	STATE_CORRUPT = 11,	/* proofs differ: held, told */
 	STATE_DELEGATED = 12,	/* intent: libvirt owns it, and may move it */
 	STATE_MOVED = 13,	/* libvirt did */
+	STATE_DIED_THERE = 14,	/* the dest answered DIED: an operator decides */
+	STATE_TAKING_BACK = 15,	/* intent: an operator's; epoch n + 2 */
+	STATE_TAKEN_BACK = 16,
 	/* dest */
 	STATE_PREPARED = 20,
 	STATE_LOADED = 21,
@@ -41,6 +44,8 @@ enum owner_state {
 	STATE_COMPLETE = 25,
 	STATE_DONE = 26,
 	STATE_DIED = 27,
+	STATE_SUPERSEDED = 28,	/* taken back at the source: held here */
+	STATE_POISONED = 29,	/* runs, without what was missing */
 };
 
 struct owner_rule {
@@ -59,6 +64,7 @@ const struct owner_rule *owner_rule(enum owner_state state);
 const char *owner_state_name(enum owner_state state);
 enum owner_state owner_state_named(const char *name);
 bool owner_may_move(enum owner_state from, enum owner_state to);
+bool owner_is_heralded(enum owner_state state);
 
 #define MIGRATION_ID_TEXT	33	/* hex, NUL included */
 
@@ -69,25 +75,34 @@ struct journal_row {
 	char guest[GUEST_NAME_MAX];
 	char uuid[GUEST_UUID_SIZE];
 	char peer[256];		/* HOST:PORT (source), peer's name (dest) */
-	char peer_digest[65];	/* hex SHA-256 of the peer's certificate */
+	char went_to[256];	/* source: what @peer was when the guest left,
+				 * if an operator said another one since, or "" */
+	char peer_digest[65];	/* channel_peer(), in hex */
 	uint64_t epoch;
 	int64_t guest_pid;
+	char process[96];	/* which process the guest's is, "" unknown: pid,
+				 * start time, boot: nobody else gets these */
 	bool paused;		/* source: it was paused before Begin */
 	uint64_t began_ns;	/* CLOCK_REALTIME */
 	uint64_t ended_ns;	/* 0: open */
 	char error[FAIL_TEXT_MAX];	/* first reason of failure, or "" */
 	char *summary;		/* JSON, owned, or NULL */
 	char *proof;		/* JSON, owned, or NULL: for COMPLETE again */
-	bool acknowledged;	/* DISCARDED: the source has heard it */
+	bool acknowledged;	/* the peer has heard how it ended */
 };
 
 void journal_row_fini(struct journal_row *row);
+/* Where the guest may run, whatever the peer is called now. */
+const char *journal_row_host(const struct journal_row *row);
 
 struct journal;
 
 /* Creates @dir (0700) and the file (0600) where missing. */
 int journal_open(const char *dir, struct journal **journal, struct fail *fail);
 void journal_close(struct journal *journal);
+/* journal.c: faults for what is written from now on. */
+struct inject;
+void journal_inject(struct journal *journal, struct inject *inject);
 
 /* A new row, in its first state (BEGUN or PREPARED), synced. */
 int journal_begin(struct journal *journal, const struct journal_row *row,
@@ -107,6 +122,12 @@ int journal_note(struct journal *journal, const char *id, enum side side,
 /* Its owner paused the guest, or resumed it: so it is if it stays here. */
 int journal_paused(struct journal *journal, const char *id, enum side side,
 		   bool paused, struct fail *fail);
+/* Which process is the guest's: what is said of its end is said of that. */
+int journal_process(struct journal *journal, const char *id, enum side side,
+		    const char *process, struct fail *fail);
+/* Where the source finds its dest from now on; where it went to is kept. */
+int journal_peer(struct journal *journal, const char *id, enum side side,
+		 const char *peer, struct fail *fail);
 /* -ENOENT: no such row, which is silence and not an answer. */
 int journal_get(struct journal *journal, const char *id, enum side side,
 		struct journal_row *row, struct fail *fail);
@@ -115,6 +136,19 @@ typedef int journal_each_fn(const struct journal_row *row, void *arg);
 /* Rows that are not ended: what an agent has to take up at its start. */
 int journal_each_open(struct journal *journal, journal_each_fn *each,
 		      void *arg, struct fail *fail);
+/*
+ * Rows of the source that have ended, and whose dest has not heard of it. Of those
+ * in TORN_DOWN only those of the last JOURNAL_DAYS: a dest that comes back later
+ * hears of it by its operator (--unsafe).
+ */
+int journal_each_unheard(struct journal *journal, journal_each_fn *each,
+			 void *arg, struct fail *fail);
+/*
+ * The newest migration that brought a guest here, and whose source has not
+ * heard that it arrived. -ENOENT: none.
+ */
+int journal_unconfirmed(struct journal *journal, const char *uuid,
+			struct journal_row *row, struct fail *fail);
 int journal_history(struct journal *journal, unsigned int limit,
 		    journal_each_fn *each, void *arg, struct fail *fail);
 /* The newest epoch that this host knows of a guest; 0: none. */
@@ -123,7 +157,13 @@ int journal_epoch(struct journal *journal, const char *uuid, uint64_t *epoch,
 /* The peer has heard how it ended: the tombstone may expire. */
 int journal_acknowledge(struct journal *journal, const char *id,
 			enum side side, struct fail *fail);
-/* Drop tombstones that are acknowledged and older than @days. */
+/*
+ * Drop tombstones that are acknowledged and older than @days. Of those that are
+ * not, and that no guest depends on, the newest JOURNAL_UNHEARD_MAX of a state and
+ * peer stay.
+ */
+#define JOURNAL_UNHEARD_MAX	1000
+#define JOURNAL_DAYS		30
 int journal_expire(struct journal *journal, unsigned int days,
 		   struct fail *fail);
 

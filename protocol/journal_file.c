@@ -11,8 +11,9 @@
 #include "protocol/journal_sql.h"
 #include "sys.h"
 
-#define SCHEMA_VERSION	1
+#define SCHEMA_VERSION	3
 #define BUSY_MS		5000
+#define VALUE_MAX	(1 << 20)	/* bytes of a row: more than any of ours */
 
 static const char schema[] =
 	"CREATE TABLE migration ("
@@ -32,9 +33,21 @@ static const char schema[] =
 	" error TEXT NOT NULL DEFAULT '',"
 	" summary TEXT,"
 	" proof TEXT,"
+	" process TEXT NOT NULL DEFAULT '',"
+	" went_to TEXT NOT NULL DEFAULT '',"
 	" PRIMARY KEY (id, side)) STRICT;"
 	"CREATE INDEX migration_began ON migration (began_ns);"
-	"PRAGMA user_version = 1;";
+	"PRAGMA user_version = 3;";
+
+/* What version 1 has not. */
+static const char schema_2[] =
+	"ALTER TABLE migration ADD COLUMN process TEXT NOT NULL DEFAULT '';"
+	"PRAGMA user_version = 2;";
+
+/* Nor version 2. */
+static const char schema_3[] =
+	"ALTER TABLE migration ADD COLUMN went_to TEXT NOT NULL DEFAULT '';"
+	"PRAGMA user_version = 3;";
 
 static int error_full(struct journal *journal, const char *doing,
 		      struct fail *fail)
@@ -66,6 +79,23 @@ static int error_system(struct journal *journal, int code, const char *doing,
 }
 
 /**
+ * journal_damaged() - note that the file is not as we wrote it
+ * @journal: whose
+ * @doing: "record that ..."
+ * @what: is wrong with it
+ * @fail: says what, which file, and what to do
+ *
+ * Return: -EUCLEAN.
+ */
+int journal_damaged(struct journal *journal, const char *doing,
+		    const char *what, struct fail *fail)
+{
+	return fail_set(fail, -EUCLEAN, "cannot %s: %s is damaged (%s); restore it, or "
+			"move it away once no guest of this host is migrating",
+			doing, journal->path, what);
+}
+
+/**
  * journal_error() - note an error of SQLite as one of ours
  * @journal: whose
  * @code: SQLite's (extended) code
@@ -89,9 +119,9 @@ int journal_error(struct journal *journal, int code, const char *doing,
 				doing, journal->path, BUSY_MS / 1000);
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		return fail_set(fail, -EUCLEAN, "cannot %s: %s is damaged (%s); restore it, or "
-				"move it away once no guest of this host is migrating",
-				doing, journal->path, sqlite3_errmsg(journal->db));
+	case SQLITE_TOOBIG:	/* a value beyond VALUE_MAX */
+	case SQLITE_ERROR:	/* a table or column is missing */
+		return journal_damaged(journal, doing, sqlite3_errmsg(journal->db), fail);
 	case SQLITE_NOMEM:
 		return fail_set(fail, -ENOMEM, "cannot %s: no memory", doing);
 	case SQLITE_CONSTRAINT:
@@ -208,6 +238,12 @@ static int schema_make(struct journal *journal, struct fail *fail)
 	ret = schema_version(journal, &version, fail);
 	if (!ret && !version)
 		ret = statements_run(journal, schema, fail);
+	if (!ret && version == 1)
+		ret = statements_run(journal, schema_2, fail);
+	if (!ret && (version == 1 || version == 2))
+		ret = statements_run(journal, schema_3, fail);
+	if (!ret && version < 0)
+		ret = journal_damaged(journal, "open the journal", "it has no format", fail);
 	if (!ret && version > SCHEMA_VERSION)
 		ret = fail_set(fail, -EPROTONOSUPPORT, "the journal %s was written by a newer "
 			       "release (format %d, this one knows %d): install that release",
@@ -219,6 +255,38 @@ static int schema_make(struct journal *journal, struct fail *fail)
 	return ret;
 }
 
+/* Whoever made the file: it runs nothing, and no value of it is large. */
+static void limits_set(sqlite3 *db)
+{
+	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, VALUE_MAX);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+}
+
+/* Damage is found when the agent starts, and not when a guest is to start. */
+static int integrity_check(struct journal *journal, struct fail *fail)
+{
+	static const char doing[] = "open the journal";
+	sqlite3_stmt *statement;
+	const char *said;
+	int code, ret = 0;
+
+	statement = journal_prepare(journal, "PRAGMA integrity_check(1)", doing, &ret, fail);
+	if (!statement)
+		return ret;
+	code = sqlite3_step(statement);
+	said = code == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+	if (code != SQLITE_ROW)
+		ret = journal_error(journal, code, doing, fail);
+	else if (!said || strcmp(said, "ok"))
+		ret = journal_damaged(journal, doing, said ? said : "no memory to check it",
+				      fail);
+	sqlite3_finalize(statement);
+	return ret;
+}
+
 static int database_open(struct journal *journal, struct fail *fail)
 {
 	int code, ret;
@@ -227,11 +295,14 @@ static int database_open(struct journal *journal, struct fail *fail)
 			       SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (code != SQLITE_OK)
 		return journal_error(journal, code, "open the journal", fail);
+	limits_set(journal->db);
 	sqlite3_extended_result_codes(journal->db, 1);
 	sqlite3_busy_timeout(journal->db, BUSY_MS);
 	ret = statements_run(journal, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
-			     "PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF;", fail);
-	return ret ?: schema_make(journal, fail);
+			     "PRAGMA secure_delete = ON; PRAGMA cell_size_check = ON;", fail);
+	if (!ret)
+		ret = schema_make(journal, fail);
+	return ret ? ret : integrity_check(journal, fail);
 }
 
 /**

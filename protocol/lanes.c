@@ -2,12 +2,15 @@
 /* lanes.c - lanes over channels: made by the source, taken by the dest. */
 #include <endian.h>
 #include <errno.h>
+#include <gnutls/crypto.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "protocol/accept.h"
+#include "protocol/lane_greet.h"
 #include "protocol/phase.h"
 #include "protocol/storage.h"
-#include "sys.h"
 
 #define CONNECT_TIMEOUT_MS	10000
 
@@ -61,22 +64,29 @@ int lane_over_channel(struct channel *channel, enum lane_role role,
 	return ret;
 }
 
-/* Inside of TLS: the token that came over the control channel. */
-static int lane_greet(struct migration *m, struct channel *channel)
+/**
+ * lane_greet() - show the token that came over the control channel
+ * @channel: connected as a lane
+ * @token: TOKEN_SIZE bytes
+ * @host: the dest, for messages
+ * @timeout_ms: for each of the two words
+ * @fail: says why not
+ *
+ * Return: 0: the lane is welcome; or -errno.
+ */
+int lane_greet(struct channel *channel, const uint8_t *token, const char *host,
+	       int timeout_ms, struct fail *fail)
 {
 	uint32_t welcome;
-	int ret = channel_send(channel, m->token, sizeof(m->token),
-			       CONNECT_TIMEOUT_MS);
+	int ret = channel_send(channel, token, TOKEN_SIZE, timeout_ms);
 
 	if (!ret)
 		ret = channel_receive(channel, &welcome, sizeof(welcome),
-				      CONNECT_TIMEOUT_MS);
+				      timeout_ms);
 	if (!ret && le32toh(welcome) != LANE_WELCOME)
 		ret = -EPROTO;
 	if (ret < 0)
-		return fail_set(&m->fail, ret,
-				"%s does not take a lane for guest '%s': %s",
-				m->options.host, m->description.name,
+		return fail_set(fail, ret, "%s does not take a lane: %s", host,
 				strerror(-ret));
 	return 0;
 }
@@ -102,7 +112,8 @@ int lane_channel(struct migration *m, enum channel_role role,
 			      CONNECT_TIMEOUT_MS, &made, &m->fail);
 	if (ret < 0)
 		return ret;
-	ret = lane_greet(m, made);
+	ret = lane_greet(made, m->token, m->options.host, CONNECT_TIMEOUT_MS,
+			 &m->fail);
 	if (!ret)
 		ret = channel_tune(made, role);
 	if (ret < 0) {
@@ -113,23 +124,39 @@ int lane_channel(struct migration *m, enum channel_role role,
 	return 0;
 }
 
-static int lane_connect(struct migration *m, enum lane_role role,
-			unsigned int index)
+/**
+ * lane_add() - source: have a lane's thread use a connection
+ * @m: prepared
+ * @role: ROLE_FAULT or ROLE_PUSH
+ * @index: within its role
+ * @channel: welcome at the dest; owned from here on, also when this fails
+ *
+ * Return: 0 or -errno.
+ */
+int lane_add(struct migration *m, enum channel_role role, unsigned int index,
+	     struct channel *channel)
 {
-	enum channel_role wire = role == LANE_FAULT ? ROLE_FAULT : ROLE_PUSH;
-	struct channel *channel;
 	struct lane *lane;
-	int ret = lane_channel(m, wire, index, &channel);
+	int ret = lane_over_channel(channel, role == ROLE_FAULT ? LANE_FAULT
+							       : LANE_PUSH,
+				    index, &m->map, &lane);
 
 	if (ret < 0)
 		return ret;
-	ret = lane_over_channel(channel, role, index, &m->map, &lane);
-	if (ret < 0)
-		return ret;
+	inject_lane(m->inject, lane);
 	ret = source_add_lane(m->source, lane);
 	if (ret < 0)
 		lane_destroy(lane);
 	return ret;
+}
+
+static int lane_connect(struct migration *m, enum channel_role role,
+			unsigned int index)
+{
+	struct channel *channel;
+	int ret = lane_channel(m, role, index, &channel);
+
+	return ret < 0 ? ret : lane_add(m, role, index, channel);
 }
 
 /**
@@ -144,10 +171,76 @@ int lanes_connect(struct migration *m)
 	int ret = 0;
 
 	for (i = 0; i < m->fault_lanes && !ret; i++)
-		ret = lane_connect(m, LANE_FAULT, i);
+		ret = lane_connect(m, ROLE_FAULT, i);
 	for (i = 0; i < m->push_lanes && !ret; i++)
-		ret = lane_connect(m, LANE_PUSH, i);
+		ret = lane_connect(m, ROLE_PUSH, i);
+	m->lanes_up = !ret;
 	return ret ? ret : storage_connect(m);
+}
+
+/* ---- dest --------------------------------------------------------------- */
+
+static const char *const role_words[] = {
+	[ROLE_CONTROL] = "a control connection",
+	[ROLE_FAULT] = "a fault lane",
+	[ROLE_PUSH] = "a push lane",
+	[ROLE_STORAGE] = "a disk's lane",
+};
+
+/* In any thread. */
+static void connection_refused(void *arg, enum channel_role role, const char *from,
+			       bool proven, const char *why)
+{
+	struct migration *m = arg;
+	char text[FAIL_TEXT_MAX];
+
+	snprintf(text, sizeof(text), "%s from %s is refused: %s", role_words[role],
+		 *from ? from : "somewhere", why);
+	utf8_mend(text);
+	m->port_ops->refused(m->port, proven, text);
+}
+
+static void accepted_refuse(struct migration *m, struct accepted *accepted, const char *why)
+{
+	channel_close(accepted->channel);
+	connection_refused(m, accepted->role, accepted->from,
+			   channel_accept_proved(m->credentials, 0), why);
+}
+
+/**
+ * lanes_listen() - dest: make a token, and be ready for who shows it
+ * @m: with credentials
+ * @peer: who the source proved to be: channel_peer(), or its row's
+ *
+ * Return: 0 or -errno with @m->fail.
+ */
+int lanes_listen(struct migration *m, const uint8_t *peer)
+{
+	int ret;
+
+	if (gnutls_rnd(GNUTLS_RND_KEY, m->token, sizeof(m->token)))
+		return fail_set(&m->fail, -EIO, "no random numbers for a token");
+	ret = accepter_create(m->credentials, m->token, peer, &m->accepter);
+	if (!ret)
+		accepter_tell(m->accepter, connection_refused, m);
+	return ret;
+}
+
+/**
+ * lanes_connection() - somebody has connected to this migration
+ * @m: of either side, wherever it is
+ * @data: COMMAND_CONNECTION; its descriptor is owned from here on
+ */
+void lanes_connection(struct migration *m, const struct command_data *data)
+{
+	if (m->accepter) {
+		accepter_take(m->accepter, &data->preamble, data->from, data->fd);
+		return;
+	}
+	preamble_refuse(data->fd, PREAMBLE_BUSY);
+	close(data->fd);
+	connection_refused(m, data->preamble.role, data->from, false,
+			   "this migration expects none yet");
 }
 
 static bool lane_known(const struct migration *m, enum lane_role role,
@@ -176,13 +269,14 @@ static int lane_take(struct migration *m, struct accepted *accepted)
 	/* One use a lane: a second one of the same number is nobody. */
 	if (accepted->index >= most ||
 	    lane_known(m, role, accepted->index)) {
-		channel_close(accepted->channel);
+		accepted_refuse(m, accepted, "its number is none, or another one's");
 		return 0;
 	}
 	ret = lane_over_channel(accepted->channel, role, accepted->index,
 				&m->map, &lane);
 	if (ret < 0)
 		return ret;
+	inject_lane(m->inject, lane);
 	ret = dest_add_lane(m->dest, lane);
 	if (ret < 0)
 		lane_destroy(lane);
@@ -190,15 +284,17 @@ static int lane_take(struct migration *m, struct accepted *accepted)
 }
 
 /* The peer has connected anew: the old control connection is history. */
-static void control_take(struct migration *m, struct channel *channel)
+static void control_take(struct migration *m, struct accepted *accepted)
 {
 	if (m->phase < PHASE_FINISH) {
-		channel_close(channel);
+		accepted_refuse(m, accepted, "before Finish there is one and no other");
 		return;
 	}
 	channel_lost(m);
-	m->channel = channel;
-	m->last_heard_ns = m->last_sent_ns = now_ns();
+	channel_set(m, accepted->channel);
+	if (!m->agent_gone)
+		m->port_ops->peer(m->port, accepted->from,
+				  channel_peer_name(accepted->channel));
 }
 
 /**
@@ -214,7 +310,7 @@ int lanes_accepted(struct migration *m)
 
 	while (!ret && accepter_next(m->accepter, &accepted)) {
 		if (accepted.role == ROLE_CONTROL)
-			control_take(m, accepted.channel);
+			control_take(m, &accepted);
 		else if (accepted.role == ROLE_STORAGE)
 			ret = storage_take(m, &accepted);
 		else

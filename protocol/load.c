@@ -14,10 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
 
 #include "protocol/phase.h"
 #include "sys.h"
+#include "thread.h"
 
 struct loading {
 	struct migration *m;	/* the thread reads its guest and driver */
@@ -57,14 +57,17 @@ int load_start(struct migration *m)
 	loading->done = sys_ret(eventfd(0, EFD_CLOEXEC));
 	ret = loading->done;
 	if (ret >= 0)
-		ret = -pthread_create(&loading->thread, NULL, load_main, loading);
+		ret = thread_create(&loading->thread, "load", load_main, loading);
+	if (ret == -EAGAIN)
+		fail_set(&m->fail, ret,
+			 "no thread can be started to load guest '%s': too little memory, or too many tasks here",
+			 m->description.name);
 	if (ret < 0) {
 		if (loading->done >= 0)
 			close(loading->done);
 		free(loading);
 		return ret;
 	}
-	pthread_setname_np(loading->thread, "load");
 	m->loading = loading;
 	return 0;
 }
@@ -111,7 +114,6 @@ void load_cancel(struct migration *m)
 {
 	if (!m->loading)
 		return;
-	(void)sys_ret(syscall(SYS_pidfd_send_signal, m->driver->pidfd(m->guest),
-			      SIGKILL, NULL, 0));
+	m->port_ops->process_signal(m->port, SIGKILL);
 	load_end(m);
 }

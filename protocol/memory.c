@@ -26,6 +26,7 @@ static int region_from_guest(struct migration *m,
 		.fd = said->fd,
 		.offset = said->offset,
 		.pid = m->description.pid,
+		.memory = m->process_memory,
 		.pagemap = m->pagemap,
 		.uffd = m->side == SIDE_DEST ? m->attachment.uffd : -1,
 	};
@@ -46,19 +47,39 @@ static int region_from_guest(struct migration *m,
 	return 0;
 }
 
-static int pagemap_open(struct migration *m)
+/* Its page tables, and its memory where that is no file. */
+static int process_open(struct migration *m)
 {
-	char path[64];
-	int fd;
+	bool private = false;
+	unsigned int i;
+	int ret;
 
-	snprintf(path, sizeof(path), "/proc/%d/pagemap",
-		 (int)m->description.pid);
-	fd = sys_ret(open(path, O_RDONLY | O_CLOEXEC));
-	if (fd < 0)
-		return fail_set(&m->fail, fd, "cannot open %s: %s", path,
-				strerror(-fd));
-	m->pagemap = fd;
-	return 0;
+	for (i = 0; i < m->description.region_count; i++)
+		private |= !m->description.regions[i].shared;
+	ret = m->port_ops->process_open(m->port, PROCESS_PAGEMAP, &m->pagemap,
+					&m->fail);
+	if (!ret && private)
+		ret = m->port_ops->process_open(m->port, PROCESS_MEMORY,
+						&m->process_memory, &m->fail);
+	return ret;
+}
+
+/**
+ * memory_is_lost() - source: did it end with the guest's process?
+ * @m: held
+ *
+ * A shared region is a file, which is served on.
+ *
+ * Return: true if pages of it can never be read any more.
+ */
+bool memory_is_lost(const struct migration *m)
+{
+	bool private = !m->description.region_count;	/* not even described */
+	unsigned int i;
+
+	for (i = 0; i < m->description.region_count; i++)
+		private |= !m->description.regions[i].shared;
+	return m->guest_ended && private;
 }
 
 /**
@@ -70,7 +91,7 @@ static int pagemap_open(struct migration *m)
 int memory_map_regions(struct migration *m)
 {
 	unsigned int i;
-	int ret = pagemap_open(m);
+	int ret = process_open(m);
 
 	for (i = 0; i < m->description.region_count && !ret; i++)
 		ret = region_from_guest(m, &m->description.regions[i]);
@@ -153,6 +174,9 @@ void memory_unregister(struct migration *m)
 		uffd_unregister(m->attachment.uffd,
 				page_range(&m->map.regions[i], 0,
 					   m->map.regions[i].pages));
+	/* Nobody reads events any more: who frees memory is not to wait. */
+	if (m->registered)
+		uffd_events_end(m->attachment.uffd);
 	m->registered = false;
 }
 
@@ -213,8 +237,9 @@ int memory_track(struct migration *m)
 
 	if (ret < 0)
 		return ret;
-	ret = uffd_tracker_open(&m->tracker, m->description.pid,
-				m->attachment.uffd);
+	m->tracker.uffd = m->attachment.uffd;
+	m->tracker.pagemap = sys_ret(fcntl(m->pagemap, F_DUPFD_CLOEXEC, 0));
+	ret = m->tracker.pagemap < 0 ? m->tracker.pagemap : 0;
 	m->tracking = !ret;
 	if (!ret)
 		ret = drain_look(m, track_all);

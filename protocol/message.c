@@ -3,17 +3,19 @@
 #include <assert.h>
 #include <endian.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "cleanup.h"
 #include "protocol/channel.h"
 #include "protocol/codec.h"
 #include "protocol/deadline.h"
+#include "protocol/tls.h"
 
 #define SEND_MS		10000	/* nothing moves for so long: the peer is gone */
 #define REST_MS		10000	/* from a message's first byte to its last */
 #define GROW_FIRST	65536	/* bytes allocated before any has arrived */
 
-static_assert(sizeof(struct message_header) == 8, "wire format");
+static_assert(sizeof(struct message_header) == 16, "wire format");
 
 /**
  * message_fini() - free what a message holds
@@ -26,11 +28,100 @@ void message_fini(struct message *message)
 }
 
 /**
+ * message_checksum() - what a header says of its message, so that a bit counts
+ * @type: of the header
+ * @length: of the header
+ * @body: @length bytes
+ *
+ * Against faults of networks and memory; forgery is for TLS.
+ *
+ * Return: 64 bits.
+ */
+uint64_t message_checksum(uint32_t type, uint32_t length, const void *body)
+{
+	return XXH3_64bits_withSeed(body, length, (uint64_t)type << 32 | length);
+}
+
+/**
+ * message_encode() - a control message as it travels
+ * @channel: where it is to go
+ * @type: its number
+ * @body: of the type that the table says, or NULL where it says none
+ * @bytes: receives header and body, the caller's to free
+ * @size: receives how many
+ * @fail: says why not
+ *
+ * Return: 0, -EMSGSIZE (more than the peer would take) or -ENOMEM.
+ */
+int message_encode(struct channel *channel, enum message_type type,
+		   const ProtobufCMessage *body, uint8_t **bytes, size_t *size,
+		   struct fail *fail)
+{
+	const struct message_rule *rule = message_rule(type);
+	size_t length = body ? protobuf_c_message_get_packed_size(body) : 0;
+	struct message_header header = {
+		.type = htole32((uint32_t)type),
+		.length = htole32((uint32_t)length),
+	};
+	uint8_t *packed;
+
+	assert(rule && rule->body == (body ? body->descriptor : NULL));
+	if (length > rule->limit)
+		return fail_set(fail, -EMSGSIZE, "a %s of %zu bytes cannot be sent to %s: %u are "
+				"the limit", rule->name, length, channel_peer_name(channel),
+				rule->limit);
+	packed = malloc(sizeof(header) + length);
+	if (!packed)
+		return fail_set(fail, -ENOMEM, "no memory for a message of %zu bytes", length);
+	if (body)
+		protobuf_c_message_pack(body, packed + sizeof(header));
+	header.check = htole64(message_checksum((uint32_t)type, (uint32_t)length,
+						packed + sizeof(header)));
+	memcpy(packed, &header, sizeof(header));
+	*bytes = packed;
+	*size = sizeof(header) + length;
+	return 0;
+}
+
+/**
+ * message_put() - send what message_encode() gave, or a part of it
+ * @channel: where to
+ * @bytes: as they travel
+ * @size: how many
+ *
+ * The caller holds the channel's lock for all of a message.
+ *
+ * Return: 0 or -errno of the channel, which is then of no use.
+ */
+int message_put(struct channel *channel, const uint8_t *bytes, size_t size)
+{
+	return channel_send(channel, bytes, size, SEND_MS);
+}
+
+/**
+ * message_unsent() - say that a message could not be sent
+ * @channel: where to
+ * @type: its number
+ * @err: -errno of the channel
+ * @fail: receives it in words
+ *
+ * Return: @err.
+ */
+int message_unsent(struct channel *channel, enum message_type type, int err,
+		   struct fail *fail)
+{
+	return fail_set(fail, err, "cannot send %s to %s: %s", message_rule(type)->name,
+			channel_peer_name(channel), strerror(-err));
+}
+
+/**
  * message_send() - send a control message
  * @channel: where to
  * @type: its number
  * @body: of the type that the table says, or NULL where it says none
  * @fail: says why not
+ *
+ * Any thread may: one message at a time leaves.
  *
  * Return: 0, -EMSGSIZE (more than the peer would take; nothing was sent) or
  * -errno of the channel, which is then of no use.
@@ -38,32 +129,16 @@ void message_fini(struct message *message)
 int message_send(struct channel *channel, enum message_type type,
 		 const ProtobufCMessage *body, struct fail *fail)
 {
-	const struct message_rule *rule = message_rule(type);
-	size_t size = body ? protobuf_c_message_get_packed_size(body) : 0;
-	__cleanup_free uint8_t *packed = NULL;
-	struct message_header header;
-	struct iovec iov[2];
-	int ret;
+	__cleanup_free uint8_t *bytes = NULL;
+	size_t size;
+	int ret = message_encode(channel, type, body, &bytes, &size, fail);
 
-	assert(rule && rule->body == (body ? body->descriptor : NULL));
-	if (size > rule->limit)
-		return fail_set(fail, -EMSGSIZE, "a %s of %zu bytes cannot be sent to %s: %u are "
-				"the limit", rule->name, size, channel_peer_name(channel),
-				rule->limit);
-	packed = malloc(size ? size : 1);
-	if (!packed)
-		return fail_set(fail, -ENOMEM, "no memory for a message of %zu bytes", size);
-	if (body)
-		protobuf_c_message_pack(body, packed);
-	header.type = htole32((uint32_t)type);
-	header.length = htole32((uint32_t)size);
-	iov[0] = (struct iovec){ .iov_base = &header, .iov_len = sizeof(header) };
-	iov[1] = (struct iovec){ .iov_base = packed, .iov_len = size };
-	ret = channel_sendv(channel, iov, 2, SEND_MS);
 	if (ret)
-		return fail_set(fail, ret, "cannot send %s to %s: %s", rule->name,
-				channel_peer_name(channel), strerror(-ret));
-	return 0;
+		return ret;
+	pthread_mutex_lock(&channel->sending);
+	ret = message_put(channel, bytes, size);
+	pthread_mutex_unlock(&channel->sending);
+	return ret ? message_unsent(channel, type, ret, fail) : 0;
 }
 
 /* As channel_receive(), but limited in all and not by what moves. */
@@ -112,6 +187,7 @@ static int header_receive(struct channel *channel, int timeout_ms,
 	ret = rest_receive(channel, (char *)header + 1, sizeof(*header) - 1, *deadline);
 	header->type = le32toh(header->type);
 	header->length = le32toh(header->length);
+	header->check = le64toh(header->check);
 	return ret;
 }
 
@@ -211,5 +287,9 @@ int message_receive(struct channel *channel, enum side sender,
 	ret = body_receive(channel, header.length, deadline, &bytes);
 	if (ret)
 		return receive_explain(channel, ret, rule->name, fail);
+	if (message_checksum(header.type, header.length, bytes) != header.check)
+		return fail_set(fail, -EPROTO, "%s of %s did not arrive as it was sent: is the "
+				"network or a host's memory faulty?", rule->name,
+				channel_peer_name(channel));
 	return body_decode(rule, bytes, header.length, message, fail);
 }

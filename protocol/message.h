@@ -46,11 +46,17 @@ enum message_type {
 	MSG_PROGRESS = 12,
 	MSG_PING = 13,		/* no body; either side; answered by nothing */
 	MSG_STALE = 14,
+	MSG_RECOVER = 15,
+	MSG_PRESENT = 16,
+	MSG_RECOVERED = 17,
+	MSG_BROKEN = 18,
+	MSG_SUPERSEDE = 19,
 };
 
 struct message_header {		/* little-endian on the wire */
 	uint32_t type;
 	uint32_t length;	/* bytes of body that follow */
+	uint64_t check;		/* message_checksum(): TCP's own is weak */
 };
 
 struct message_rule {
@@ -70,6 +76,7 @@ const struct message_rule *message_rule(uint32_t type);
 /* 0, or -EPROTO with the reason: unknown, wrong sender, phase or length. */
 int message_check(const struct message_header *header, enum side sender,
 		  enum phase phase, struct fail *fail);
+uint64_t message_checksum(uint32_t type, uint32_t length, const void *body);
 const char *phase_name(enum phase phase);
 const char *side_name(enum side side);
 
@@ -85,6 +92,13 @@ struct channel;
 
 int message_send(struct channel *channel, enum message_type type,
 		 const ProtobufCMessage *body, struct fail *fail);
+/* Its steps, for who sends it otherwise: as it travels, owned; out; why not. */
+int message_encode(struct channel *channel, enum message_type type,
+		   const ProtobufCMessage *body, uint8_t **bytes, size_t *size,
+		   struct fail *fail);
+int message_put(struct channel *channel, const uint8_t *bytes, size_t size);
+int message_unsent(struct channel *channel, enum message_type type, int err,
+		   struct fail *fail);
 /*
  * Waits up to @timeout_ms (-1: for ever) for the first byte, and bounded for
  * the rest. @sender is the peer's side. -ETIMEDOUT, -EPIPE, -EPROTO, ...

@@ -129,6 +129,47 @@ const struct message_rule message_table[] = {
 		.limit = 2 * MIB,
 		.body = &straddle__page_set__descriptor,
 		.purpose = "part of the bitmap of pages that were written since they were sent",
+	}, {
+		.type = MSG_RECOVER,
+		.name = "RECOVER",
+		.senders = FROM_SOURCE,
+		.phases = PHASE_BIT(PHASE_FINISH) | PHASE_BIT(PHASE_CONFIRM),
+		.limit = 64,
+		.body = &straddle__recover__descriptor,
+		.purpose = "the lanes broke: which pages are there, and what opens new ones",
+	}, {
+		.type = MSG_PRESENT,
+		.name = "PRESENT",
+		.senders = FROM_DEST,
+		.phases = PHASE_BIT(PHASE_FINISH) | PHASE_BIT(PHASE_CONFIRM),
+		.limit = 2 * MIB,
+		.body = &straddle__page_set__descriptor,
+		.purpose = "part of the bitmap of pages that the dest has",
+	}, {
+		.type = MSG_RECOVERED,
+		.name = "RECOVERED",
+		.senders = FROM_DEST,
+		.phases = PHASE_BIT(PHASE_FINISH) | PHASE_BIT(PHASE_CONFIRM),
+		.limit = 256,
+		.body = &straddle__recovered__descriptor,
+		.purpose = "all pages were named; token and generation of new lanes",
+	}, {
+		.type = MSG_BROKEN,
+		.name = "BROKEN",
+		.senders = FROM_DEST,
+		.phases = PHASE_BIT(PHASE_FINISH) | PHASE_BIT(PHASE_CONFIRM),
+		.limit = 4 * KIB,
+		.body = &straddle__broken__descriptor,
+		.purpose = "pages cannot arrive on these lanes: recover",
+	}, {
+		.type = MSG_SUPERSEDE,
+		.name = "SUPERSEDE",
+		.senders = FROM_SOURCE,
+		.phases = PHASE_BIT(PHASE_PREPARE) | PHASE_BIT(PHASE_FINISH) |
+			  PHASE_BIT(PHASE_CONFIRM),
+		.limit = 64,
+		.body = &straddle__supersede__descriptor,
+		.purpose = "an operator took the guest back: stop it, say what it was",
 	},
 };
 

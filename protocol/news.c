@@ -100,6 +100,7 @@ int news_take(struct migration *m)
 	case STATE_ASKED:
 	case STATE_HELD:
 	case STATE_CORRUPT:
+	case STATE_SUPERSEDED:
 		held(m, now);
 		return 0;
 	case STATE_RUNNING:

@@ -15,6 +15,9 @@
  * - TEARING_DOWN follows HELD, or ASKED where Finish was answered COMPLETE at
  *   once. CORRUPT (the proofs differ) ends nothing: the source goes on
  *   holding its pages until an operator decides.
+ * - TAKING_BACK and giving up (TEARING_DOWN from HELD, CORRUPT, DIED_THERE) are
+ *   an operator's; so is POISONED. Who takes back has fenced the dest, or was
+ *   told that the guest is dead there. A copy that comes back is SUPERSEDED.
  * - DELEGATED: another engine moves the guest (libvirt's own migration); who
  *   runs it is decided there, not here. It ends as MOVED, or as RESUMED when
  *   the guest turned out to be here still.
@@ -37,7 +40,7 @@ const struct owner_rule owner_table[] = {
 	{ STATE_ASKED, "ASKED", SIDE_SOURCE, true, false, FROM(STOPPED) },
 	{ STATE_HELD, "HELD", SIDE_SOURCE, false, false, FROM(ASKED) },
 	{ STATE_TEARING_DOWN, "TEARING_DOWN", SIDE_SOURCE, true, false,
-	  FROM(ASKED) | FROM(HELD) },
+	  FROM(ASKED) | FROM(HELD) | FROM(CORRUPT) | FROM(DIED_THERE) },
 	{ STATE_TORN_DOWN, "TORN_DOWN", SIDE_SOURCE, false, true, FROM(TEARING_DOWN) },
 	{ STATE_RESUMING, "RESUMING", SIDE_SOURCE, true, false,
 	  FROM(STOPPING) | FROM(STOPPED) | FROM(ASKED) },
@@ -46,6 +49,11 @@ const struct owner_rule owner_table[] = {
 	{ STATE_CORRUPT, "CORRUPT", SIDE_SOURCE, false, false, FROM(ASKED) | FROM(HELD) },
 	{ STATE_DELEGATED, "DELEGATED", SIDE_SOURCE, true, false, FROM(BEGUN) },
 	{ STATE_MOVED, "MOVED", SIDE_SOURCE, false, true, FROM(DELEGATED) },
+	{ STATE_DIED_THERE, "DIED_THERE", SIDE_SOURCE, false, false,
+	  FROM(ASKED) | FROM(HELD) },
+	{ STATE_TAKING_BACK, "TAKING_BACK", SIDE_SOURCE, true, false,
+	  FROM(ASKED) | FROM(HELD) | FROM(CORRUPT) | FROM(DIED_THERE) },
+	{ STATE_TAKEN_BACK, "TAKEN_BACK", SIDE_SOURCE, false, true, FROM(TAKING_BACK) },
 
 	{ STATE_PREPARED, "PREPARED", SIDE_DEST, false, false, FROM(NONE) },
 	{ STATE_LOADED, "LOADED", SIDE_DEST, false, false, FROM(PREPARED) },
@@ -55,7 +63,11 @@ const struct owner_rule owner_table[] = {
 	{ STATE_RUNNING, "RUNNING", SIDE_DEST, false, false, FROM(GO) },
 	{ STATE_COMPLETE, "COMPLETE", SIDE_DEST, false, false, FROM(GO) | FROM(RUNNING) },
 	{ STATE_DONE, "DONE", SIDE_DEST, false, true, FROM(COMPLETE) },
-	{ STATE_DIED, "DIED", SIDE_DEST, false, true, FROM(GO) | FROM(RUNNING) },
+	{ STATE_DIED, "DIED", SIDE_DEST, false, true,
+	  FROM(GO) | FROM(RUNNING) | FROM(SUPERSEDED) },
+	{ STATE_SUPERSEDED, "SUPERSEDED", SIDE_DEST, false, false,
+	  FROM(GO) | FROM(RUNNING) | FROM(COMPLETE) | FROM(DONE) | FROM(POISONED) },
+	{ STATE_POISONED, "POISONED", SIDE_DEST, false, true, FROM(RUNNING) },
 };
 
 const size_t owner_table_count = sizeof(owner_table) / sizeof(owner_table[0]);
@@ -103,6 +115,20 @@ enum owner_state owner_state_named(const char *name)
 		if (!strcmp(owner_table[i].name, name))
 			return owner_table[i].state;
 	return STATE_NONE;
+}
+
+/**
+ * owner_is_heralded() - is a dest told of it until it is known to have heard?
+ * @state: of the source
+ *
+ * Before that it may run a copy that was taken back (TAKEN_BACK), or keep its guest
+ * from migrating on, as that might be taken back (TORN_DOWN).
+ *
+ * Return: true if it is.
+ */
+bool owner_is_heralded(enum owner_state state)
+{
+	return state == STATE_TAKEN_BACK || state == STATE_TORN_DOWN;
 }
 
 /**

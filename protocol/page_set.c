@@ -2,10 +2,11 @@
 /*
  * page_set.c - a set of pages on its way: a bit a page, compressed.
  *
- * KEEP and STALE each name every page of every region once, ascending.
+ * KEEP, STALE and PRESENT each name every page of every region once, ascending.
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <zstd.h>
 
 #include "protocol/phase.h"
@@ -19,21 +20,34 @@ struct set_send {
 	void *packed;
 };
 
-/* One message: stale is what is dirty, kept what is not. */
+/* A bit a page: stale is what is dirty, kept what is not, present what came. */
+static void part_fill(struct migration *m, const struct set_send *send,
+		      uint32_t id, uint64_t first, uint64_t pages)
+{
+	uint64_t invert = send->type == MSG_KEEP ? ~UINT64_C(0) : 0;
+	uint64_t i;
+
+	if (send->type == MSG_PRESENT) {
+		pages_bitmap(&m->dest->states.pages[id], first, pages,
+			     send->words);
+		return;
+	}
+	for (i = 0; i < bitmap_words(pages); i++)
+		send->words[i] = invert ^
+			bitmap_word(&m->source->regions[id].dirty,
+				    first / BITS_PER_WORD + i);
+}
+
 static int part_send(struct migration *m, const struct set_send *send,
 		     uint32_t id, uint64_t first, uint64_t pages)
 {
-	const struct bitmap *dirty = &m->source->regions[id].dirty;
-	uint64_t invert = send->type == MSG_KEEP ? ~UINT64_C(0) : 0;
 	Straddle__PageSet set = STRADDLE__PAGE_SET__INIT;
-	uint64_t i, count = bitmap_words(pages);
 	size_t size;
 
-	for (i = 0; i < count; i++)
-		send->words[i] = invert ^
-			bitmap_word(dirty, first / BITS_PER_WORD + i);
+	part_fill(m, send, id, first, pages);
 	size = ZSTD_compress(send->packed, ZSTD_compressBound(SET_BYTES),
-			     send->words, count * sizeof(uint64_t), 1);
+			     send->words,
+			     bitmap_words(pages) * sizeof(uint64_t), 1);
 	if (ZSTD_isError(size))
 		return -EIO;
 	set.region = id;
@@ -60,9 +74,10 @@ static int region_send(struct migration *m, const struct set_send *send,
 }
 
 /**
- * page_set_send() - source: say which pages are dirty, or which are not
- * @m: no round runs
- * @type: MSG_STALE: they are; MSG_KEEP: they are not, and it is held
+ * page_set_send() - say which pages are of a set
+ * @m: the source, no round runs; or the dest of MSG_PRESENT
+ * @type: MSG_STALE: they are dirty; MSG_KEEP: they are not, and it is held;
+ *	MSG_PRESENT: the dest has them
  *
  * Return: 0 or -errno with @m->fail.
  */
@@ -83,10 +98,20 @@ int page_set_send(struct migration *m, enum message_type type)
 	return ret;
 }
 
+/**
+ * page_set_reset() - another set of the same kind may begin
+ * @m: that receives one
+ */
+void page_set_reset(struct migration *m)
+{
+	m->naming = 0;
+	memset(m->named_to, 0, sizeof(m->named_to));
+}
+
 static int set_refuse(struct migration *m, const char *why)
 {
 	return fail_set(&m->fail, -EPROTO,
-			"the source's set of pages is wrong: %s", why);
+			"the peer's set of pages is wrong: %s", why);
 }
 
 static int set_check(struct migration *m, enum message_type type,
@@ -108,10 +133,10 @@ static int set_check(struct migration *m, enum message_type type,
 }
 
 /**
- * page_set_receive() - dest: take in one message of a set
- * @m: performing
- * @type: MSG_STALE or MSG_KEEP
- * @set: from the source
+ * page_set_receive() - take in one message of a set
+ * @m: the dest, performing; or the source of MSG_PRESENT, held
+ * @type: of the message
+ * @set: from the peer
  * @take: is given the part, a bit a page
  *
  * Return: 0, what @take returned, or -EPROTO with @m->fail.
@@ -144,7 +169,7 @@ int page_set_receive(struct migration *m, enum message_type type,
 
 /**
  * page_set_complete() - whether every page was named
- * @m: dest
+ * @m: that receives it
  * @type: by which message
  *
  * Return: true when it was.

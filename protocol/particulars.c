@@ -72,15 +72,19 @@ void disks_say(struct guest_description *guest, Straddle__Disk *disks,
  * @text: receives it; "" where it has none
  * @size: bytes of @text
  *
- * Two hosts of one name are namespaces of one machine.
+ * Two hosts of one name are namespaces of one machine. It is read once, by one
+ * thread: later this process may be in a filter that opens no file.
  */
 void boot_id_read(char *text, size_t size)
 {
-	__cleanup_file FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+	static char known[64];
+	__cleanup_file FILE *file = NULL;
 
-	if (!file || !fgets(text, (int)size, file))
-		*text = '\0';
-	text[strcspn(text, "\n")] = '\0';
+	if (!*known)
+		file = fopen("/proc/sys/kernel/random/boot_id", "re");
+	if (file && fgets(known, sizeof(known), file))
+		known[strcspn(known, "\n")] = '\0';
+	snprintf(text, size, "%s", known);
 }
 
 /* ---- dest -------------------------------------------------------------- */

@@ -193,8 +193,30 @@ int perform_source(struct migration *m)
 	return ret;
 }
 
-/* The guest goes on where it was, unless it was paused before Begin. */
-static void guest_resume(struct migration *m)
+/*
+ * A journal that cannot be written keeps no guest paused: before the question,
+ * and after NEVER_RAN, whoever finds the row as it is resumes the guest, too.
+ */
+static int resume_intent(struct migration *m)
+{
+	struct fail why = m->fail;
+	int ret = owner_move(m, STATE_RESUMING);
+
+	if (!ret || ret == -ESTALE || (m->state == STATE_ASKED && !m->never_ran))
+		return ret;
+	progress_decide(m,
+			"the journal here cannot be written (%.120s): guest '%.60s' is resumed all the same",
+			m->fail.text, m->description.name);
+	if (why.err)
+		m->fail = why;
+	return 0;
+}
+
+/*
+ * The guest goes on where it was, unless it was paused before Begin. Return:
+ * whether that is done, and only its row has to say so.
+ */
+static bool guest_resume(struct migration *m)
 {
 	struct fail failed = { 0 };
 
@@ -202,17 +224,16 @@ static void guest_resume(struct migration *m)
 		drain_end(m);
 	if (m->state != STATE_STOPPING && m->state != STATE_STOPPED &&
 	    m->state != STATE_ASKED)
-		return;
-	if (owner_move(m, STATE_RESUMING) < 0)
-		return;
+		return false;
+	if (resume_intent(m) < 0)
+		return false;
 	fence_open(m);
 	if (m->guest_ended || !m->driver->alive(m->guest))
 		m->paused_by_us = false;
 	else if (!m->paused_by_us && m->driver->hold)
 		m->driver->hold(m->guest, false, &failed);
-	if (m->paused_by_us && m->driver->resume(m->guest, &failed) < 0)
-		return;		/* the intent stands: redone by the agent */
-	owner_move(m, STATE_RESUMED);
+	/* Else the intent stands: it is redone by the agent. */
+	return !m->paused_by_us || m->driver->resume(m->guest, &failed) >= 0;
 }
 
 /**
@@ -221,17 +242,26 @@ static void guest_resume(struct migration *m)
  */
 void perform_undo_source(struct migration *m)
 {
+	bool resumed;
+
 	storage_cancel(m);	/* may keep libvirt from resuming it */
 	/* What loads there has the locks of its disks. */
 	if (m->state_sent && !m->never_ran)
 		prepare_give_up(m);
-	guest_resume(m);
+	resumed = guest_resume(m);
+	if (m->state == STATE_ASKED) {
+		m->undecided = true;	/* another worker hears the same */
+		return;
+	}
 	/* The dest hears why before its lanes break. */
 	prepare_undo_source(m);
 	source_destroy(m->source);
 	m->source = NULL;
 	fence_open(m);
 	memory_detach(m);
+	/* Nobody looks again at what a row that has ended left behind. */
+	if (resumed && m->state == STATE_RESUMING)
+		owner_move(m, STATE_RESUMED);
 }
 
 /* ---- dest -------------------------------------------------------------- */
@@ -280,8 +310,7 @@ static int stale_take(struct migration *m, const Straddle__PageSet *stale)
 
 	if (ret || !page_set_complete(m, MSG_STALE))
 		return ret;
-	m->naming = 0;
-	memset(m->named_to, 0, sizeof(m->named_to));
+	page_set_reset(m);
 	return barrier_send(m);
 }
 

@@ -222,6 +222,12 @@ static int reply_check(const struct preamble_reply *reply, const char *name,
 	if (reply->verdict == PREAMBLE_BUSY)
 		return fail_set(fail, -EBUSY, "%s has too many connections or is stopping: "
 				"try again later", name);
+	if (reply->verdict == PREAMBLE_NO_ROOM)
+		return fail_set(fail, -ENOSPC, "%s has no space left, or may not write, where its "
+				"agent keeps its files: its log says where", name);
+	if (reply->verdict == PREAMBLE_SCARCE)
+		return fail_set(fail, -EBUSY, "%s has no descriptors or no memory left for a "
+				"migration: its log says which", name);
 	if (reply->verdict != PREAMBLE_WELCOME)
 		return fail_set(fail, -EPROTO, "%s answers with unknown verdict %u",
 				name, reply->verdict);
@@ -240,8 +246,8 @@ static int reply_check(const struct preamble_reply *reply, const char *name,
  * @deadline: when to give up
  * @fail: says what the peer has against it
  *
- * Return: 0, -EPROTO, -EPROTONOSUPPORT, -ENOENT, -EBUSY, -ETIMEDOUT or another
- * -errno.
+ * Return: 0, -EPROTO, -EPROTONOSUPPORT, -ENOENT, -EBUSY, -ENOSPC, -ETIMEDOUT or
+ * another -errno.
  */
 int preamble_answered(int fd, const char *name, enum security security,
 		      uint64_t deadline, struct fail *fail)

@@ -8,15 +8,12 @@
  * stored about it.
  */
 #include <errno.h>
-#include <gnutls/crypto.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 #include "cleanup.h"
-#include "protocol/accept.h"
 #include "protocol/particulars.h"
 #include "protocol/phase.h"
 #include "protocol/storage.h"
@@ -40,9 +37,9 @@ static int prepare_receive(struct migration *m, struct message *message)
 
 	if (ret < 0)
 		return ret;
-	m->last_heard_ns = m->last_sent_ns = now_ns();
+	channel_set(m, m->channel);
 	if (message->type == MSG_PREPARE)
-		return 0;
+		return pulse_start(m);
 	ret = message->type == MSG_QUERY ? query_answer(m) :
 		fail_set(&m->fail, -EPROTO,
 			 "the source began with something else than Prepare");
@@ -116,7 +113,7 @@ static int row_begin(struct migration *m)
 		 channel_peer_name(m->channel));
 	for (i = 0; i < 32; i++)
 		snprintf(row.peer_digest + 2 * i, 3, "%02x", digest[i]);
-	ret = m->port_ops->begin(m->port, &row, &m->fail);
+	ret = owner_begin(m, &row);
 	if (!ret)
 		m->state = STATE_PREPARED;
 	return ret;
@@ -179,37 +176,43 @@ static int guest_create(struct migration *m, const Straddle__Prepare *said)
 	if (!ret)
 		ret = guest_describe(m);
 	if (!ret)
+		ret = m->port_ops->process(m->port, m->description.pid, &m->fail);
+	if (!ret)
 		ret = m->driver->map(m->guest, &m->description, &m->fail);
 	return ret;
 }
 
-static int dest_make(struct migration *m)
+/**
+ * states_path() - where the states of this migration's pages are kept
+ * @m: dest; remembers it, to remove the file in the end
+ *
+ * Return: the path, in @m.
+ */
+const char *states_path(struct migration *m)
 {
-	unsigned int i;
 	char *path = m->states_path;
 	int used = snprintf(path, sizeof(m->states_path), "%s/pages-",
 			    m->run_dir);
-	int ret;
+	unsigned int i;
 
 	for (i = 0; i < MIGRATION_ID_SIZE; i++)
 		snprintf(path + used + 2 * i,
 			 sizeof(m->states_path) - (size_t)used - 2 * i,
 			 "%02x", m->id[i]);
-	ret = dest_create(&m->map, path, m->attachment.uffd, &m->dest);
-	if (ret < 0) {
-		fail_set(&m->fail, ret, "cannot keep page states in %s: %s",
-			 path, strerror(-ret));
-		path[0] = '\0';
-	}
-	return ret;
+	return path;
 }
 
-static int token_make(struct migration *m)
+static int dest_make(struct migration *m)
 {
-	if (gnutls_rnd(GNUTLS_RND_KEY, m->token, sizeof(m->token)))
-		return fail_set(&m->fail, -EIO, "no random numbers for a token");
-	return accepter_create(m->credentials, m->token,
-			       channel_peer(m->channel), &m->accepter);
+	int ret = dest_create(&m->map, states_path(m), m->attachment.uffd,
+			      &m->dest);
+
+	if (ret < 0) {
+		fail_set(&m->fail, ret, "cannot keep page states in %s: %s",
+			 m->states_path, strerror(-ret));
+		m->states_path[0] = '\0';
+	}
+	return ret;
 }
 
 static int prepared_send(struct migration *m)
@@ -253,7 +256,7 @@ static int prepare_guest(struct migration *m, const Straddle__Prepare *said)
 	if (!ret)
 		ret = dest_make(m);
 	if (!ret)
-		ret = token_make(m);
+		ret = lanes_listen(m, channel_peer(m->channel));
 	if (!ret)
 		ret = storage_serve(m);
 	return ret;
@@ -294,7 +297,7 @@ static void process_kill(struct migration *m)
 
 	if (pidfd < 0)
 		return;
-	(void)sys_ret(syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0));
+	m->port_ops->process_signal(m->port, SIGKILL);
 	(void)sys_wait_fd(pidfd, POLLIN, KILL_TIMEOUT_MS);
 }
 

@@ -20,17 +20,24 @@
 #define GIVE_UP_TIMEOUT_MS	5000	/* the same, while the guest stands still */
 #define DISCARD_TIMEOUT_MS	30000	/* silence while the dest undoes Prepare */
 
-static int control_connect(struct migration *m)
+/**
+ * control_connect() - connect to the dest for control messages
+ * @m: source, without a control channel; receives it
+ * @timeout_ms: for all of it
+ *
+ * Return: 0 or -errno with @m->fail.
+ */
+int control_connect(struct migration *m, int timeout_ms)
 {
 	struct preamble preamble;
 	int ret;
 
 	preamble_init(&preamble, ROLE_CONTROL, 0, m->id);
 	ret = channel_connect(m->options.host, &preamble, m->credentials,
-			      CONNECT_TIMEOUT_MS, &m->channel, &m->fail);
+			      timeout_ms, &m->channel, &m->fail);
 	if (ret < 0)
 		return ret;
-	m->last_heard_ns = m->last_sent_ns = now_ns();
+	channel_set(m, m->channel);
 	return channel_tune(m->channel, ROLE_CONTROL);
 }
 
@@ -54,7 +61,9 @@ static int prepare_send(struct migration *m)
 	prepare.boot_id = boot_id;
 	prepare.n_disks = guest->disk_count;
 	prepare.disks = disk_list;
-	prepare.has_unsafe = prepare.unsafe = m->options.unsafe;
+	/* With disks that are copied it says no more of them. */
+	prepare.has_unsafe = true;
+	prepare.unsafe = m->options.unsafe && !m->options.copy_storage;
 	prepare.has_allow_version_skew = m->options.allow_version_skew;
 	prepare.allow_version_skew = m->options.allow_version_skew;
 	prepare.has_copy_storage = m->options.copy_storage;
@@ -148,14 +157,18 @@ static int dry_run_end(struct migration *m)
  */
 int prepare_source(struct migration *m)
 {
-	int ret = control_connect(m);
+	int ret = control_connect(m, CONNECT_TIMEOUT_MS);
 
 	if (!ret)
 		ret = prepare_send(m);
 	if (!ret)
+		ret = pulse_start(m);
+	if (!ret)
 		ret = prepared_wait(m);
 	if (m->options.dry_run)
 		return dry_run_end(m);
+	if (!ret)
+		ret = m->port_ops->decided(m->port, &m->fail);
 	if (!ret)
 		ret = lanes_connect(m);
 	return ret;

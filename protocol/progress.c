@@ -8,6 +8,7 @@
 
 #define NS_PER_S	1000000000.0
 #define TELL_NS		200000000ull	/* at most so often */
+#define WAITING_NS	1000000000ull	/* likewise, what the guest waits for */
 
 static void rate_update(struct progress *progress, struct migration *m)
 {
@@ -39,12 +40,33 @@ static void from_dest(struct progress *progress, struct dest *dest)
 {
 	struct dest_stats *stats = &dest->stats;
 
+	if (!progress->broken_ns)
+		progress->waiting_pages = 0;
+
 	progress->missing_pages = __atomic_load_n(&dest->missing,
 						  __ATOMIC_RELAXED);
 	progress->faults = stat_read(&stats->faults);
 	progress->network_faults = stat_read(&stats->network_faults);
 	progress->fault_p50_ns = histogram_quantile(&stats->fault_ns, 0.5);
 	progress->fault_p99_ns = histogram_quantile(&stats->fault_ns, 0.99);
+}
+
+/* Looks at every page: only while nothing moves, and not often. */
+static void waiting_count(struct migration *m)
+{
+	uint64_t waiting = 0;
+	unsigned int i;
+
+	if (!m->dest || !m->progress.broken_ns ||
+	    now_ns() - m->last_waiting_ns < WAITING_NS)
+		return;
+	for (i = 0; i < m->map.count; i++)
+		waiting += small_pages(&m->map.regions[i],
+				       pages_with(&m->dest->states.pages[i],
+						  PAGE_STATE | PAGE_WAITING,
+						  PAGE_MISSING | PAGE_WAITING));
+	m->progress.waiting_pages = waiting;
+	m->last_waiting_ns = now_ns();
 }
 
 /* What is across: in a round what is not dirty, then what is not missing. */
@@ -80,6 +102,8 @@ void progress_tell(struct migration *m)
 		from_source(progress, m->source);
 	if (m->dest)
 		from_dest(progress, m->dest);
+	progress->silent_ns = silence_since(m);
+	waiting_count(m);
 	rate_update(progress, m);
 	progress->done_bytes = done_bytes(m);
 	m->port_ops->progress(m->port, progress);
@@ -128,6 +152,7 @@ void progress_absorb(struct migration *m, const Straddle__Progress *said)
 	struct progress *progress = &m->progress;
 
 	progress->missing_pages = said->missing_pages;
+	progress->missing_unknown = false;
 	progress->faults = said->faults;
 	progress->network_faults = said->network_faults;
 	progress->fault_p50_ns = said->fault_p50_ns;
@@ -164,5 +189,6 @@ void progress_decide(struct migration *m, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(m->progress.note, sizeof(m->progress.note), fmt, args);
 	va_end(args);
+	utf8_mend(m->progress.note);
 	progress_tell(m);
 }

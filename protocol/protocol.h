@@ -14,9 +14,11 @@
 
 #include "copy/dest.h"
 #include "copy/source.h"
+#include "protocol/address.h"
 #include "protocol/channel.h"
 #include "protocol/cookie.h"
 #include "protocol/guest.h"
+#include "protocol/inject.h"
 #include "protocol/journal.h"
 #include "obstacles.h"
 #include "protocol/message.h"
@@ -52,6 +54,7 @@ struct migration_options {
 	uint64_t postcopy_bandwidth;
 	uint64_t downtime_ns;		/* target */
 	uint64_t timeout_ns;		/* 0: none */
+	uint64_t recover_timeout_ns;	/* a cut is tried again; 0: for ever */
 	enum timeout_action timeout_action;
 	uint32_t rounds_max;		/* of pre-copy; 0: post-copy only;
 					 * UINT32_MAX: no limit */
@@ -63,6 +66,15 @@ struct migration_options {
 	bool tls;			/* native: QEMU encrypts the memory */
 };
 
+/* What an operator decides about a migration that cannot go on by itself. */
+enum resolution {
+	RESOLVE_NONE,
+	RESOLVE_TAKE_BACK,	/* source: it runs here, from the stop on */
+	RESOLVE_GIVE_UP,	/* source: the held copy goes */
+	RESOLVE_POISON,		/* dest: what is missing never comes */
+	RESOLVE_RESCUE,		/* a file instead of the network */
+};
+
 /* A user's word to a running migration. */
 enum command {
 	COMMAND_NONE,
@@ -70,13 +82,20 @@ enum command {
 	COMMAND_POSTCOPY,	/* switch now */
 	COMMAND_BANDWIDTH,
 	COMMAND_CONNECTION,	/* a connection of the peer came in */
+	COMMAND_RESOLVE,	/* an operator decides */
+	COMMAND_LINK_DOWN,	/* to the peer, as this host's kernel says */
+	COMMAND_LINK_UP,
+	COMMAND_RECOVER,	/* an operator: try again now */
 };
 
 struct command_data {
 	enum command command;
 	uint64_t bandwidth;		/* COMMAND_BANDWIDTH: bytes a second */
 	struct preamble preamble;	/* COMMAND_CONNECTION */
-	int fd;				/* COMMAND_CONNECTION, owned */
+	char from[ADDRESS_TEXT];	/* likewise: where it came from */
+	enum resolution resolution;	/* COMMAND_RESOLVE */
+	int fd;				/* COMMAND_CONNECTION, and RESOLVE with
+					 * a file; owned */
 };
 
 /* How far it is; for status, --verbose and the summary. */
@@ -92,6 +111,7 @@ struct progress {
 	uint64_t link_rate;		/* memory bytes a second, last round */
 	uint64_t dirty_rate;		/* bytes a second, last round */
 	uint64_t missing_pages;
+	bool missing_unknown;		/* source: its dest has not said how many */
 	uint64_t faults;
 	uint64_t network_faults;
 	uint64_t fault_p50_ns;
@@ -114,11 +134,33 @@ struct progress {
 	uint64_t storage_bytes;		/* of disks that are copied */
 	uint64_t storage_done_bytes;
 	uint64_t storage_ns;		/* until the copies followed the guest */
+	uint32_t recoveries;		/* lanes that were opened again */
+	uint64_t broken_ns;		/* CLOCK_REALTIME since when nothing
+					 * moves; 0: nothing is broken, or, with
+					 * @broken, nobody knows since when */
+	uint64_t next_try_ns;		/* likewise; 0: none is due */
+	uint64_t silent_ns;		/* likewise; since when nothing came from
+					 * the peer, before Finish; 0: it did */
+	bool recover_due;		/* source: tried long enough, so it
+					 * waits for COMMAND_RECOVER */
+	bool poisoned;			/* source: what is missing there never comes:
+					 * RAN said so */
+	uint64_t waiting_pages;		/* dest: that the guest waits for */
 	uint64_t pauses;		/* looks for which the guest stood still */
 	uint64_t pause_max_ns;		/* the longest of them */
 	char peer_host[COOKIE_TEXT_MAX]; /* as the other host calls itself */
+	char broken[160];		/* what is, in words, or "" */
 	char note[640];			/* last decision, in words, or "" */
 };
+
+/* Files in /proc of the guest's process. */
+enum process_file {
+	PROCESS_PAGEMAP = 1,	/* to read */
+	PROCESS_MEMORY = 2,	/* to read, at the dest to write, too; offsets are
+				 * addresses. Where all of it is in files: -EACCES */
+};
+
+struct storage_port;		/* storage.h */
 
 /* What a migration asks of its process. Each returns 0 or -errno. */
 struct port_ops {
@@ -133,6 +175,11 @@ struct port_ops {
 	int (*note)(void *port, const char *error, const char *summary,
 		    const char *proof, struct fail *fail);
 
+	/* Which process the guest's is: its end is proven by that. */
+	int (*process)(void *port, pid_t pid, struct fail *fail);
+	/* The peer has heard how it ended: the tombstone may expire. */
+	int (*acknowledge)(void *port, struct fail *fail);
+
 	/* Its owner paused or resumed the guest: so it is if it stays. */
 	int (*paused)(void *port, bool paused, struct fail *fail);
 
@@ -144,6 +191,33 @@ struct port_ops {
 		   struct fail *fail);
 	int (*detach)(void *port, struct uffd_attachment *attachment,
 		      struct fail *fail);
+	/* One that lies in the process already, of a predecessor. */
+	int (*adopt)(void *port, pid_t pid, int remote_fd,
+		     struct uffd_attachment *made, struct fail *fail);
+	/* Open the files of the shared regions, from where they are mapped. */
+	int (*files)(void *port, struct guest_description *description,
+		     struct fail *fail);
+
+	/*
+	 * What takes rights over the guest's process, or files: the process
+	 * that runs a migration has none but for what these hand it.
+	 */
+	int (*process_open)(void *port, enum process_file file, int *fd,
+			    struct fail *fail);
+	int (*process_signal)(void *port, int signal);
+	/* When a process started; 0: there is none. Or -errno: nobody knows. */
+	int (*process_started)(void *port, pid_t pid, uint64_t *started);
+	/* Of the guest that was opened; -ESRCH: gone; or -errno: nobody knows. */
+	pid_t (*process_of)(void *port);
+	/* Source: no other engine will take over, before lanes carry bytes. */
+	int (*decided)(void *port, struct fail *fail);
+	const struct storage_port *storage;
+
+	/* Dest: the source has connected anew; its address and its name. */
+	void (*peer)(void *port, const char *from, const char *name);
+	/* A connection to the migration is refused, of a peer that has proven who it
+	 * is, or not; any thread may tell. */
+	void (*refused)(void *port, bool proven, const char *text);
 
 	void (*progress)(void *port, const struct progress *progress);
 	/* Readable when command() has something. */
@@ -152,8 +226,9 @@ struct port_ops {
 };
 
 struct accepter;		/* accept.c: handshakes of incoming lanes */
-
-struct loading;
+struct dial;			/* dial.c: connections that go out */
+struct loading;			/* load.c */
+struct pulse;			/* pulse.c: heartbeats */
 struct migration {
 	/* Given by whoever runs it. */
 	enum side side;
@@ -167,8 +242,11 @@ struct migration {
 	const char *run_dir;		/* page states; on tmpfs */
 	const struct port_ops *port_ops;
 	void *port;
+	struct inject *inject;		/* faults; borrowed, NULL: none */
 	struct channel *channel;	/* control; owned. Source: made in
 					 * Prepare. Dest: given */
+	uint8_t peer_digest[32];	/* successor at the dest: who the
+					 * source is; channel_is_peer() */
 
 	/* What it learns. */
 	struct fail fail;		/* the first reason */
@@ -180,6 +258,12 @@ struct migration {
 	struct guest_description description;
 	bool guest_ended;		/* its process here is gone */
 	bool agent_gone;		/* the port answers no more */
+	bool undecided;			/* ASKED, GO or RESUMING was asked for, and
+					 * no answer came: it may be journalled */
+	enum owner_state unwritten;	/* a fact that its row does not say yet */
+	uint64_t write_again_ns;	/* when it is written again */
+	pid_t process;			/* successor: the guest's, by its row;
+					 * 0: gone, less: nobody knows */
 	struct region_map map;
 	uint32_t generation;		/* of frames; 0: none sent */
 	uint8_t token[TOKEN_SIZE];
@@ -189,9 +273,12 @@ struct migration {
 	struct cookie peer;		/* what the other host said */
 	uint64_t began_ns;
 	uint64_t stopped_ns;		/* source: pause asked for */
-	uint64_t last_sent_ns;		/* control channel */
+	struct pulse *pulse;		/* owned; NULL: none beats yet */
+	uint64_t last_sent_ns;		/* control channel; atomic */
 	uint64_t last_heard_ns;
+	uint64_t unacked_ns;		/* control channel: see silence.c */
 	uint64_t last_progress_ns;
+	uint64_t last_waiting_ns;
 	uint64_t last_progress_bytes;
 
 	/* The kernel's side. */
@@ -199,6 +286,7 @@ struct migration {
 	bool handed_over;		/* attachment.uffd is the guest's */
 	int news_fd;			/* the guest's; -1: nobody tells */
 	int pagemap;			/* of the guest's process, or -1 */
+	int process_memory;		/* likewise: its private memory; 0: none */
 	bool tracking;			/* source: tracker is armed */
 	struct uffd_tracker tracker;
 	struct uffd_attachment fence;	/* source: see fence.c */
@@ -220,14 +308,25 @@ struct migration {
 	struct storage *storage;	/* disks to be copied; NULL: none */
 
 	/* Source. */
+	char went_to[256];		/* what the host was, if not as it is, or "" */
 	bool paused_by_us;
 	bool drained;			/* stands still for a look */
 	uint64_t drained_ns;		/* since when */
 	bool never_ran;			/* the dest promised it */
 	Straddle__Answer *complete;	/* COMPLETE that came early, owned */
 	bool switch_asked;		/* COMMAND_POSTCOPY came */
-	uint64_t ask_next_ns;		/* not asked again before */
-	unsigned int ask_backoff_ms;
+	enum resolution resolution;	/* to be carried out; both sides */
+	int resolve_fd;			/* its file, owned, or -1 */
+	struct dial *dial;		/* owned; NULL: nobody is called */
+	uint64_t next_try_ns;		/* to reconnect or recover */
+	uint64_t cut_ns;		/* since when it is tried; 0: it is not */
+	uint64_t asked_ns;		/* last: FINISH, QUERY or RECOVER */
+	unsigned int backoff_ms;
+	uint64_t recovered_ns;		/* when lanes came last */
+	bool answered;			/* RAN, on this very channel */
+	bool unanswered;		/* asked, and all that is broken is silence */
+	bool lanes_up;			/* none of them broke */
+	bool recovering;		/* RECOVER was sent. Dest: was taken */
 	struct round_result round;	/* the last one */
 	uint32_t barrier;		/* generation that is all across */
 	int state_fd;			/* device state, or -1 */
@@ -246,7 +345,14 @@ struct migration {
 	enum message_type naming;	/* MSG_KEEP or MSG_STALE; 0: none yet */
 	uint64_t named_to[REGIONS_MAX];	/* pages that it has named so far */
 	char *persistent;		/* definition to store, owned */
+	bool start_due;			/* it did not answer its start */
 	bool settled;			/* all pages are here, counted */
+	bool confirmed;			/* the row says that the source has torn down */
+	bool given_up;			/* it has, and pages are missing here */
+	bool broken_told;		/* BROKEN was sent of these lanes */
+	uint64_t broken_told_ns;	/* last, on this channel; 0: not yet */
+	uint64_t still_ns;		/* since when no page has come */
+	uint64_t still_missing;		/* how many were missing then */
 	bool keep_paused;		/* guest was paused before Begin */
 	char dest_name[GUEST_NAME_MAX];
 };
@@ -257,14 +363,20 @@ struct phase_step {
 	enum phase phase;
 	int (*run)(struct migration *migration);
 	void (*undo)(struct migration *migration);
+	int (*again)(struct migration *migration);	/* a successor; NULL:
+							 * it never comes there */
 };
 
 extern const struct phase_step phase_table[];
 extern const size_t phase_table_count;
 
+const char *resolution_name(enum resolution resolution);
+enum resolution resolution_named(const char *name);
 void migration_init(struct migration *migration, enum side side);
 /* All phases of this side; 0, or -errno with migration->fail. */
 int migration_run(struct migration *migration);
+/* From where a predecessor was, by its row's state in @m->state. */
+int migration_continue(struct migration *migration);
 void migration_fini(struct migration *migration);
 
 #endif

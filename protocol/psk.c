@@ -108,7 +108,7 @@ static int psk_read(FILE *file, const char *path, struct psk *psks,
 int psk_load(struct credentials *credentials, const char *path,
 	     struct fail *fail)
 {
-	__cleanup_fd int fd = sys_ret(open(path, O_RDONLY | O_CLOEXEC));
+	__cleanup_fd int fd = sys_ret(open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC));
 	__cleanup_file FILE *file = NULL;
 	int ret;
 

@@ -17,6 +17,7 @@
 #include <sys/eventfd.h>
 
 #include "sys.h"
+#include "thread.h"
 
 #define HALF_SIZE	(128u << 10)
 #define TICK_MS		500
@@ -273,10 +274,9 @@ int relay_create(const struct relay_setup *setup, struct relay **relay)
 	made->stop = sys_ret(eventfd(0, EFD_CLOEXEC));
 	ret = made->stop < 0 ? made->stop : nonblocking(setup->fd);
 	if (!ret)
-		ret = -pthread_create(&made->thread, NULL, relay_main, made);
+		ret = thread_create(&made->thread, "relay", relay_main, made);
 	if (ret)
 		goto err_free;
-	pthread_setname_np(made->thread, "relay");
 	*relay = made;
 	return 0;
 

@@ -42,7 +42,6 @@ int storage_create(struct storage **storage)
 		struct storage_disk *disk = &made->disks[i];
 
 		disk->listener = disk->client = disk->flusher = -1;
-		disk->server.pidfd = -1;
 	}
 	*storage = made;
 	return 0;
@@ -53,14 +52,10 @@ static void disk_fini(struct storage_disk *disk)
 	relay_destroy(disk->relay);
 	if (disk->listener >= 0)
 		close(disk->listener);
-	if (*disk->socket)
-		(void)sys_ret(unlink(disk->socket));
 	if (disk->client >= 0)
 		close(disk->client);
 	if (disk->flusher >= 0)
 		close(disk->flusher);
-	if (disk->server.pidfd >= 0)
-		close(disk->server.pidfd);
 }
 
 /**
@@ -75,8 +70,6 @@ void storage_destroy(struct storage *storage)
 		return;
 	for (i = 0; i < storage->count; i++)
 		disk_fini(&storage->disks[i]);
-	if (*storage->dir)
-		(void)sys_ret(rmdir(storage->dir));
 	close(storage->news);
 	free(storage);
 }

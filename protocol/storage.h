@@ -28,13 +28,31 @@ struct storage_disk {
 	uint64_t done, total;		/* bytes */
 	/* Dest. */
 	struct guest_image image;
-	struct guest_server server;
 	int client;			/* the lane's, not taken yet; or -1 */
 	int flusher;			/* likewise */
 };
 
+/*
+ * What a copy does to its host (storage_host.h), asked of whoever may. @number
+ * is that of the disk among those that are copied.
+ */
+struct storage_port {
+	/* Source: a socket for the guest's process alone. */
+	int (*listen)(void *port, unsigned int number, char *path, size_t size,
+		      int *listener);
+	/* Dest: an image for the next one, which is @disk of @incoming. */
+	int (*make)(void *port, const struct guest_incoming *incoming,
+		    unsigned int disk, struct guest_image *image,
+		    struct fail *fail);
+	/* Dest: a server for it, and two connections to that. */
+	int (*serve)(void *port, unsigned int number, int *flusher, int *client,
+		     struct fail *fail);
+	int (*end)(void *port, unsigned int number, int signal);
+	/* Both: it is over; @keep: images stay, else what was made goes. */
+	void (*over)(void *port, bool keep);
+};
+
 struct storage {
-	char dir[48];			/* source: of the sockets */
 	int news;			/* eventfd: a relay is over */
 	bool ended;			/* source: all mirrors are */
 	bool told;			/* source: that they are outrun */

@@ -6,12 +6,9 @@
  * them; until it is loaded they are the servers'.
  */
 #include <errno.h>
-#include <gnutls/crypto.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 
 #include "cleanup.h"
 #include "protocol/phase.h"
@@ -20,25 +17,19 @@
 
 #define GREET_MS	10000
 #define ARRIVE_MS	30000	/* the end of a copy that the source has seen */
-#define SERVER_MS	20000	/* a server to end */
 
 static int disk_make(struct migration *m, const struct guest_incoming *incoming,
 		     unsigned int index)
 {
 	struct storage_disk *disk = &m->storage->disks[m->storage->count];
 	struct guest_image *image = &disk->image;
-	int ret;
 
 	m->storage->count++;
 	disk->index = index;
 	snprintf(disk->target, sizeof(disk->target), "%s",
 		 incoming->disks[index].target);
-	ret = m->driver->storage->make(incoming, index, image, &m->fail);
-	if (image->made)
-		storage_note(m->run_dir, m->id, "made %llu %llu %s\n",
-			     (unsigned long long)image->device,
-			     (unsigned long long)image->inode, image->path);
-	return ret;
+	return m->port_ops->storage->make(m->port, incoming, index, image,
+					  &m->fail);
 }
 
 /**
@@ -66,59 +57,12 @@ int storage_make(struct migration *m, const struct guest_incoming *incoming)
 
 /* ---- servers ------------------------------------------------------------ */
 
-/* In the run directory, which is ours alone; gone when both have connected. */
-static int listener_make(struct migration *m, struct sockaddr_un *address)
+static int disk_serve(struct migration *m, unsigned int number)
 {
-	uint64_t random;
-	int ret, fd;
+	struct storage_disk *disk = &m->storage->disks[number];
+	int ret = m->port_ops->storage->serve(m->port, number, &disk->flusher,
+					      &disk->client, &m->fail);
 
-	if (gnutls_rnd(GNUTLS_RND_NONCE, &random, sizeof(random)))
-		return -EIO;
-	ret = snprintf(address->sun_path, sizeof(address->sun_path),
-		       "%s/nbd-%016llx", m->run_dir, (unsigned long long)random);
-	if (ret >= (int)sizeof(address->sun_path))
-		return -ENAMETOOLONG;
-	fd = sys_ret(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-	if (fd < 0)
-		return fd;
-	ret = sys_ret(bind(fd, (struct sockaddr *)address, sizeof(*address)));
-	if (!ret)
-		ret = sys_ret(listen(fd, 2));
-	if (!ret)
-		return fd;
-	close(fd);
-	return ret;
-}
-
-static int server_connect(const struct sockaddr_un *address, int *connected)
-{
-	__cleanup_fd int fd = sys_ret(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-	int ret = fd < 0 ? fd : sys_ret(connect(fd, (struct sockaddr *)
-					(uintptr_t)address, sizeof(*address)));
-
-	if (!ret)
-		*connected = take_fd(&fd);
-	return ret;
-}
-
-static int disk_serve(struct migration *m, struct storage_disk *disk)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int listener = listener_make(m, &address);
-	int ret = listener < 0 ? listener : 0;
-
-	if (!ret)
-		ret = m->driver->storage->serve(m->guest, &disk->image, NBD_EXPORT,
-						listener, &disk->server, &m->fail);
-	/* Both are in the queue before anybody answers. */
-	if (!ret)
-		ret = server_connect(&address, &disk->flusher);
-	if (!ret)
-		ret = server_connect(&address, &disk->client);
-	if (listener >= 0) {
-		(void)sys_ret(unlink(address.sun_path));
-		close(listener);
-	}
 	if (!ret)
 		ret = nbd_greet(disk->flusher, GREET_MS);
 	return ret ? fail_set(&m->fail, ret,
@@ -138,7 +82,7 @@ int storage_serve(struct migration *m)
 	int ret = 0;
 
 	for (i = 0; m->storage && i < m->storage->count && !ret; i++)
-		ret = disk_serve(m, &m->storage->disks[i]);
+		ret = disk_serve(m, i);
 	return ret;
 }
 
@@ -215,30 +159,6 @@ static int copies_wait(struct migration *m)
 	return storage_error(m);
 }
 
-static int server_send(const struct guest_server *server, int signal)
-{
-	return sys_ret(syscall(SYS_pidfd_send_signal, server->pidfd, signal,
-			       NULL, 0));
-}
-
-/* It closes its image: nobody else may have it open for writing meanwhile. */
-static int server_end(struct guest_server *server, int signal)
-{
-	int ret;
-
-	if (server->pidfd < 0)
-		return 0;
-	server_send(server, signal);
-	ret = sys_wait_fd(server->pidfd, POLLIN, SERVER_MS);
-	if (ret) {
-		server_send(server, SIGKILL);
-		sys_wait_fd(server->pidfd, POLLIN, SERVER_MS);
-	}
-	sys_retry(waitpid(server->pid, NULL, WNOHANG));
-	close(take_fd(&server->pidfd));
-	return ret;
-}
-
 /**
  * storage_close() - the images are whole, and nobody's
  * @m: everything was sent
@@ -254,12 +174,10 @@ int storage_close(struct migration *m)
 		return 0;
 	ret = copies_wait(m);
 	for (i = 0; i < m->storage->count && !ret; i++) {
-		struct storage_disk *disk = &m->storage->disks[i];
-
-		ret = server_end(&disk->server, SIGTERM);
+		ret = m->port_ops->storage->end(m->port, i, SIGTERM);
 		if (ret)
 			fail_set(&m->fail, ret, "what wrote %s does not end",
-				 disk->image.path);
+				 m->storage->disks[i].image.path);
 	}
 	return ret;
 }
@@ -270,12 +188,8 @@ int storage_close(struct migration *m)
  */
 void storage_keep(struct migration *m)
 {
-	unsigned int i;
-
-	for (i = 0; m->storage && i < m->storage->count; i++)
-		m->storage->disks[i].image.made = false;
 	if (m->storage)
-		storage_forget(m->run_dir, m->id);
+		m->port_ops->storage->over(m->port, true);
 }
 
 /**
@@ -290,11 +204,10 @@ void storage_discard(struct migration *m)
 		struct storage_disk *disk = &m->storage->disks[i];
 
 		/* First, so that nobody waits for its answer. */
-		server_end(&disk->server, SIGKILL);
+		m->port_ops->storage->end(m->port, i, SIGKILL);
 		relay_destroy(disk->relay);
 		disk->relay = NULL;
-		storage_image_remove(&disk->image);
 	}
 	if (m->storage)
-		storage_forget(m->run_dir, m->id);
+		m->port_ops->storage->over(m->port, false);
 }

@@ -3,17 +3,13 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #include "cleanup.h"
 #include "protocol/phase.h"
 #include "protocol/storage.h"
 #include "sys.h"
 
-#define SOCKETS_DIR	"/run/straddle-disks-XXXXXX"
 #define LOOK_MS		100	/* until the copies follow the guest */
 #define END_LOOK_MS	10	/* while it stands still */
 #define STALL_NS	UINT64_C(60000000000)	/* a copy that does not move */
@@ -74,42 +70,6 @@ int storage_agree(struct migration *m, size_t count, const uint32_t *indexes)
 
 /* ---- sockets and lanes -------------------------------------------------- */
 
-/* Its user may go through it, nobody may list it. */
-static int dir_make(struct storage *storage)
-{
-	char path[sizeof(storage->dir)] = SOCKETS_DIR;
-
-	if (!mkdtemp(path))
-		return -EIO;
-	snprintf(storage->dir, sizeof(storage->dir), "%s", path);
-	return sys_ret(chmod(path, 0711));
-}
-
-static int disk_listen(struct migration *m, struct storage_disk *disk)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	uid_t user;
-	gid_t group;
-	int ret = guest_process_owner(m->description.pid, &user, &group);
-
-	if (ret)
-		return ret;
-	snprintf(disk->socket, sizeof(disk->socket), "%.47s/%u", m->storage->dir,
-		 disk->index);
-	storage_note(m->run_dir, m->id, "socket %s\n", disk->socket);
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", disk->socket);
-	disk->listener = sys_ret(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-	if (disk->listener < 0)
-		return disk->listener;
-	ret = sys_ret(bind(disk->listener, (struct sockaddr *)&address,
-			   sizeof(address)));
-	if (!ret)
-		ret = sys_ret(chmod(disk->socket, 0600));
-	if (!ret)
-		ret = sys_ret(chown(disk->socket, user, group));
-	return ret ? ret : sys_ret(listen(disk->listener, 1));
-}
-
 static int disk_connect(struct migration *m, unsigned int number)
 {
 	struct storage_disk *disk = &m->storage->disks[number];
@@ -118,12 +78,14 @@ static int disk_connect(struct migration *m, unsigned int number)
 		.client = m->description.pid,
 		.news = m->storage->news,
 	};
-	int ret = disk_listen(m, disk);
+	int ret = m->port_ops->storage->listen(m->port, number, disk->socket,
+					       sizeof(disk->socket),
+					       &disk->listener);
 
 	if (ret)
 		return fail_set(&m->fail, ret,
-				"cannot make a socket in %s for disk %s: %s",
-				m->storage->dir, disk->target, strerror(-ret));
+				"cannot make a socket in /run for disk %s: %s",
+				disk->target, strerror(-ret));
 	ret = lane_channel(m, ROLE_STORAGE, number, &setup.channel);
 	if (ret)
 		return ret;
@@ -140,15 +102,9 @@ static int disk_connect(struct migration *m, unsigned int number)
 int storage_connect(struct migration *m)
 {
 	unsigned int i;
-	int ret;
+	int ret = 0;
 
-	if (!m->storage)
-		return 0;
-	ret = dir_make(m->storage);
-	if (ret)
-		return fail_set(&m->fail, ret, "cannot make a directory in /run: %s",
-				strerror(-ret));
-	for (i = 0; i < m->storage->count && !ret; i++)
+	for (i = 0; m->storage && i < m->storage->count && !ret; i++)
 		ret = disk_connect(m, i);
 	return ret;
 }
@@ -175,7 +131,6 @@ static int disk_start(struct migration *m, struct storage_disk *disk)
 	};
 	int ret;
 
-	storage_note(m->run_dir, m->id, "copy %s\n", disk->target);
 	ret = m->driver->storage->copy_start(m->guest, &what, &m->fail);
 	disk->copying = !ret;
 	return ret;
@@ -389,7 +344,7 @@ int storage_ended(struct migration *m)
 	if (ret)
 		return ret;
 	m->storage->ended = true;
-	storage_forget(m->run_dir, m->id);
+	m->port_ops->storage->over(m->port, true);
 	return 0;
 }
 
@@ -444,7 +399,7 @@ void storage_cancel(struct migration *m)
 				    CANCEL_LOOK_MS);
 	}
 	storage->ended = true;
-	storage_forget(m->run_dir, m->id);
+	m->port_ops->storage->over(m->port, true);
 }
 
 /**

@@ -6,7 +6,7 @@
  * long as nobody renegotiates: TLS 1.3 cannot, tickets are off, and a change
  * of keys concerns one direction only.
  */
-#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <string.h>
 
@@ -259,54 +259,15 @@ static int ready_receive(struct channel *channel, gnutls_session_t session,
 			   fail);
 }
 
-/* Peer's text, made safe to print: it comes from a certificate or a client. */
-static void name_print(const char *name, size_t length, char *text, size_t size)
+/* The client is in ready_receive(), where this alert is a failed connect. */
+static int peer_admit(struct channel *channel, gnutls_session_t session,
+		      const struct credentials *credentials, struct fail *fail)
 {
-	size_t i;
+	int ret = allow_check(credentials, session, channel->peer_name, fail);
 
-	for (i = 0; i < length && i + 1 < size; i++)
-		text[i] = name[i] > ' ' && name[i] < 0x7f ? name[i] : '?';
-	text[i] = 0;
-}
-
-static int peer_note_x509(struct channel *channel, gnutls_session_t session)
-{
-	size_t size = PEER_DIGEST_SIZE, length;
-	const gnutls_datum_t *chain;
-	unsigned int count = 0;
-	gnutls_x509_crt_t cert;
-	char name[256];
-
-	chain = gnutls_certificate_get_peers(session, &count);
-	if (!chain || !count ||
-	    gnutls_fingerprint(GNUTLS_DIG_SHA256, &chain[0], channel->peer, &size))
-		return -EPROTO;
-	if (gnutls_x509_crt_init(&cert))
-		return -ENOMEM;
-	length = sizeof(name);
-	if (!gnutls_x509_crt_import(cert, &chain[0], GNUTLS_X509_FMT_DER) &&
-	    !gnutls_x509_crt_get_dn_by_oid(cert, GNUTLS_OID_X520_COMMON_NAME,
-					   0, 0, name, &length))
-		name_print(name, length, channel->peer_name,
-			   sizeof(channel->peer_name));
-	gnutls_x509_crt_deinit(cert);
-	return 0;
-}
-
-static int peer_note_psk(struct channel *channel, gnutls_session_t session,
-			 const struct credentials *credentials, bool server)
-{
-	const char *name = credentials->psks[0].name;
-
-	if (server)
-		name = gnutls_psk_server_get_username(session);
-	if (!name || gnutls_hash_fast(GNUTLS_DIG_SHA256, name, strlen(name),
-				      channel->peer))
-		return -EPROTO;
-	if (server)
-		name_print(name, strlen(name), channel->peer_name,
-			   sizeof(channel->peer_name));
-	return 0;
+	if (ret == -EPERM)
+		(void)gnutls_alert_send(session, GNUTLS_AL_FATAL, GNUTLS_A_ACCESS_DENIED);
+	return ret;
 }
 
 static int session_keys(gnutls_session_t session,
@@ -443,6 +404,8 @@ int tls_accept(struct channel *channel, struct credentials *credentials,
 	if (!ret)
 		ret = x509 ? peer_note_x509(channel, tls->session) :
 			     peer_note_psk(channel, tls->session, credentials, true);
+	if (!ret)
+		ret = peer_admit(channel, tls->session, credentials, fail);
 	if (ret) {
 		tls_destroy(tls);
 		return fail_set(fail, ret, "cannot tell who %s is", channel->peer_name);

@@ -7,6 +7,8 @@
 #ifndef STRADDLE_TLS_H
 #define STRADDLE_TLS_H
 
+#include <pthread.h>
+
 #include "protocol/channel.h"
 
 #define PEER_DIGEST_SIZE	32
@@ -24,12 +26,15 @@ struct channel_ops {
 struct channel {
 	const struct channel_ops *ops;
 	int fd;				/* owned, non-blocking */
+	pthread_mutex_t sending;	/* of one message at a time */
 	struct tls *tls;		/* owned; NULL: plain */
 	uint8_t peer[PEER_DIGEST_SIZE];	/* channel_peer() */
+	uint8_t certificate[PEER_DIGEST_SIZE];	/* of it; PSK: as @peer */
 	char peer_name[256];		/* channel_peer_name() */
 };
 
 enum security credentials_security(const struct credentials *credentials);
+channel_dial_fn *credentials_dial(const struct credentials *credentials);
 
 /*
  * Turn a plain channel into a TLS one. On failure the channel is plain and

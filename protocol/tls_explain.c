@@ -4,81 +4,11 @@
  *
  * GnuTLS's own text is always kept: it is what a search engine knows.
  */
-#include <gnutls/x509.h>
 #include <string.h>
 #include <time.h>
 
 #include "protocol/credentials.h"
 #include "sys.h"
-
-static gnutls_x509_crt_t peer_cert(gnutls_session_t session)
-{
-	const gnutls_datum_t *chain;
-	unsigned int count = 0;
-	gnutls_x509_crt_t cert;
-
-	chain = gnutls_certificate_get_peers(session, &count);
-	if (!chain || !count || gnutls_x509_crt_init(&cert))
-		return NULL;
-	if (!gnutls_x509_crt_import(cert, &chain[0], GNUTLS_X509_FMT_DER))
-		return cert;
-	gnutls_x509_crt_deinit(cert);
-	return NULL;
-}
-
-static void text_append(char *text, size_t size, const char *part)
-{
-	size_t used = strlen(text);
-
-	snprintf(text + used, size - used, "%s%s", used ? ", " : "", part);
-}
-
-static bool text_clean(const char *text, size_t length)
-{
-	size_t i;
-
-	for (i = 0; i < length; i++)
-		if (text[i] <= ' ' || text[i] >= 0x7f)
-			return false;
-	return length > 0;
-}
-
-/* One subjectAltName as text; false: past the last. */
-static bool cert_name(gnutls_x509_crt_t cert, unsigned int index,
-		      char *text, size_t size)
-{
-	unsigned char raw[256];
-	size_t length = sizeof(raw) - 1;
-	int type;
-
-	type = gnutls_x509_crt_get_subject_alt_name(cert, index, raw, &length, NULL);
-	if (type == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
-		return false;
-	text[0] = 0;
-	if (type == GNUTLS_SAN_DNSNAME && text_clean((char *)raw, length))
-		snprintf(text, size, "%.*s", (int)length, raw);
-	if (type == GNUTLS_SAN_IPADDRESS && length == 4)
-		snprintf(text, size, "%u.%u.%u.%u", raw[0], raw[1], raw[2], raw[3]);
-	if (type == GNUTLS_SAN_IPADDRESS && length == 16)
-		snprintf(text, size, "%02x%02x:%02x%02x:...:%02x%02x", raw[0], raw[1],
-			 raw[2], raw[3], raw[14], raw[15]);
-	return true;
-}
-
-static void cert_names(gnutls_session_t session, char *text, size_t size)
-{
-	gnutls_x509_crt_t cert = peer_cert(session);
-	unsigned int i;
-	char name[256];
-
-	text[0] = 0;
-	if (!cert)
-		return;
-	for (i = 0; i < 8 && cert_name(cert, i, name, sizeof(name)); i++)
-		if (name[0])
-			text_append(text, size, name);
-	gnutls_x509_crt_deinit(cert);
-}
 
 static void date_print(time_t when, char *text, size_t size)
 {
@@ -92,7 +22,7 @@ static void date_print(time_t when, char *text, size_t size)
 static void cert_dates(gnutls_session_t session, char *from, char *until,
 		       size_t size)
 {
-	gnutls_x509_crt_t cert = peer_cert(session);
+	gnutls_x509_crt_t cert = cert_of_peer(session);
 
 	date_print(cert ? gnutls_x509_crt_get_activation_time(cert) : 0, from, size);
 	date_print(cert ? gnutls_x509_crt_get_expiration_time(cert) : 0, until, size);
@@ -142,6 +72,11 @@ static int explain_certificate(gnutls_session_t session, const char *name,
 /* What to do when the peer turned our certificate or key down. */
 static const char *alert_advice(gnutls_alert_description_t alert, bool psk)
 {
+	if (alert == GNUTLS_A_ACCESS_DENIED)
+		return psk ? "it does not let in the name of this host's key (its straddled "
+			     "--allow-peer)" :
+			     "it does not let in what this host's certificate names (its "
+			     "straddled --allow-peer)";
 	if (psk)
 		return "is the same name and key in the file of pre-shared keys on both hosts?";
 	switch (alert) {
@@ -154,7 +89,6 @@ static const char *alert_advice(gnutls_alert_description_t alert, bool psk)
 	case GNUTLS_A_BAD_CERTIFICATE:
 	case GNUTLS_A_UNSUPPORTED_CERTIFICATE:
 	case GNUTLS_A_CERTIFICATE_UNKNOWN:
-	case GNUTLS_A_ACCESS_DENIED:
 		return "it does not trust this host's certificate: its log says why";
 	case GNUTLS_A_PROTOCOL_VERSION:
 		return "it does not speak TLS 1.3";

@@ -2,7 +2,7 @@
 /*
  * wait.c - the one place where a migration waits.
  *
- * Heartbeats, progress reports, commands about bandwidth and the death of the
+ * Silence, progress reports, commands about bandwidth and the death of the
  * guest are dealt with here; a phase sees only what it has to decide about.
  */
 #include <errno.h>
@@ -10,29 +10,19 @@
 #include <string.h>
 
 #include "protocol/accept.h"
+#include "protocol/deadline.h"
+#include "protocol/dial.h"
 #include "protocol/phase.h"
 #include "protocol/storage.h"
 #include "sys.h"
 
 #define NS_PER_MS	1000000ull
-#define PING_MS		1000	/* a heartbeat when nothing else was said */
-#define SILENCE_MS	30000	/* then the peer is taken for lost */
 #define REASON_MS	1000	/* the peer says why it broke a lane */
-#define TICK_MS		100	/* progress reports and heartbeats */
+#define TICK_MS		100	/* progress reports, and whether all are there */
 
 static uint64_t elapsed_ms(uint64_t since_ns)
 {
 	return (now_ns() - since_ns) / NS_PER_MS;
-}
-
-/**
- * channel_lost() - close a control channel that broke
- * @m: goes on without one
- */
-void channel_lost(struct migration *m)
-{
-	channel_close(m->channel);
-	m->channel = NULL;
 }
 
 /**
@@ -50,9 +40,10 @@ int send_message(struct migration *m, enum message_type type,
 
 	if (!m->channel)
 		return -ENOTCONN;
-	ret = message_send(m->channel, type, body, &m->fail);
+	inject_phase(m->inject, m->phase);
+	ret = inject_message(m->inject, m->phase, m->channel, type, body, &m->fail);
 	if (!ret)
-		m->last_sent_ns = now_ns();
+		__atomic_store_n(&m->last_sent_ns, now_ns(), __ATOMIC_RELAXED);
 	return ret;
 }
 
@@ -68,20 +59,6 @@ void cancel_send(struct migration *m, const char *reason)
 	cancel.reason = (char *)reason;
 	if (m->channel && send_message(m, MSG_CANCEL, &cancel.base) < 0)
 		channel_lost(m);
-}
-
-/* Heartbeat out, silence noticed. */
-static int heartbeat(struct migration *m)
-{
-	if (!m->channel)
-		return 0;
-	if (elapsed_ms(m->last_heard_ns) > SILENCE_MS)
-		return fail_set(&m->fail, -ETIMEDOUT,
-				"the peer of guest '%s' said nothing for %u s; is its host up, and the network?",
-				m->description.name, SILENCE_MS / 1000);
-	if (elapsed_ms(m->last_sent_ns) < PING_MS)
-		return 0;
-	return send_message(m, MSG_PING, NULL);
 }
 
 /* A message that needs no decision. Return: whether that was one. */
@@ -113,55 +90,6 @@ static int read_message(struct migration *m, struct event *event)
 		return 0;
 	event->kind = EVENT_MESSAGE;
 	return 1;
-}
-
-static bool past_perform(const struct migration *m)
-{
-	return m->phase >= PHASE_FINISH;
-}
-
-/* The guest's fate is decided past Perform: its pages go on moving. */
-static int agent_lost(struct migration *m, int error)
-{
-	if (past_perform(m)) {
-		m->agent_gone = true;
-		progress_decide(m, "this host's agent is gone: pages go on, the journal waits");
-		return 0;
-	}
-	return fail_set(&m->fail, error,
-			"the agent of this host ended during %s of guest '%s'",
-			phase_name(m->phase), m->description.name);
-}
-
-static int read_command(struct migration *m, struct event *event)
-{
-	struct command_data data = { .fd = -1 };
-	int ret = m->port_ops->command(m->port, &data);
-
-	if (ret == -EAGAIN)
-		return 0;
-	if (ret < 0)
-		return agent_lost(m, ret);
-	switch (data.command) {
-	case COMMAND_ABORT:
-		event->kind = EVENT_ABORT;
-		return 1;
-	case COMMAND_POSTCOPY:
-		m->switch_asked = true;
-		event->kind = EVENT_SWITCH;
-		return 1;
-	case COMMAND_BANDWIDTH:
-		if (m->source)
-			limit_set(&m->source->limit, data.bandwidth);
-		if (m->side == SIDE_SOURCE)
-			storage_limit(m, data.bandwidth);
-		return 0;
-	case COMMAND_CONNECTION:
-		accepter_take(m->accepter, &data.preamble, data.fd);
-		return 0;
-	default:
-		return 0;
-	}
 }
 
 static void drain(int fd)
@@ -200,39 +128,16 @@ uint64_t wall_clock_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/**
- * engine_error() - what went wrong first in a thread that moves pages
- * @m: to ask; @m->fail receives it in words
- *
- * Return: 0 or -errno.
- */
-int engine_error(struct migration *m)
-{
-	int error = 0;
-
-	if (m->source)
-		error = source_error(m->source);
-	else if (m->dest)
-		error = dest_error(m->dest);
-	if (error == -EBADMSG)
-		return fail_set(&m->fail, error,
-				"pages of guest '%s' arrived damaged, again and again; is the network or a host's memory faulty?",
-				m->description.name);
-	if (error < 0)
-		return fail_set(&m->fail, error,
-				"moving pages of guest '%s' failed during %s: %s",
-				m->description.name, phase_name(m->phase),
-				strerror(-error));
-	return 0;
-}
-
 static int engine_news(struct migration *m, struct event *event)
 {
 	drain(m->source ? m->source->event_fd : m->dest->event_fd);
 	event->kind = EVENT_ENGINE;
-	if (!past_perform(m) && engine_error(m) < 0)
-		return m->fail.err;
-	return 1;
+	if (past_perform(m) || engine_error(m) >= 0)
+		return 1;
+	/* Lanes that the dest has closed: it has a reason. */
+	if (m->source && (m->fail.err == -EPIPE || m->fail.err == -ECONNRESET))
+		return peer_reason(m);
+	return m->fail.err;
 }
 
 static int guest_ended(struct migration *m, struct event *event)
@@ -246,61 +151,14 @@ static int guest_ended(struct migration *m, struct event *event)
 	return event_refuse(m, event);
 }
 
-/* What the dest says instead of what was expected. */
-static int message_refuse(struct migration *m, const struct message *message)
+/* Before the deadline, however much it says. */
+static bool peer_speaks(const struct migration *m, uint64_t deadline)
 {
-	const char *reason = NULL;
+	int left = deadline_left_ms(deadline);
 
-	if (message->type == MSG_FAILED)
-		reason = ((Straddle__Failed *)message->body)->reason;
-	else if (message->type == MSG_CANCEL)
-		reason = ((Straddle__Cancel *)message->body)->reason;
-	if (message->type == MSG_FAILED)
-		return fail_set(&m->fail, -EREMOTEIO, "%s: %s",
-				m->options.host, reason);
-	if (message->type == MSG_CANCEL)
-		return fail_set(&m->fail, -ECANCELED,
-				"the source gave up: %s",
-				reason && *reason ? reason : "no reason given");
-	return fail_set(&m->fail, -EPROTO,
-			"the peer sent %s, which does not belong here",
-			message_rule(message->type)->name);
-}
-
-/**
- * event_refuse() - an event that ends the phase
- * @m: of the migration
- * @event: freed here
- *
- * Return: -errno, never 0, with @m->fail in words.
- */
-int event_refuse(struct migration *m, struct event *event)
-{
-	int ret;
-
-	switch (event->kind) {
-	case EVENT_MESSAGE:
-		ret = message_refuse(m, &event->message);
-		message_fini(&event->message);
-		return ret;
-	case EVENT_ABORT:
-		return fail_set(&m->fail, -ECANCELED,
-				"migration of guest '%s' was aborted by the user",
-				m->description.name);
-	case EVENT_LOST:
-		return fail_set(&m->fail, -EPIPE,
-				"the connection to the peer of guest '%s' broke",
-				m->description.name);
-	case EVENT_GUEST_ENDED:
-		return fail_set(&m->fail, -ESRCH,
-				"guest '%s' (process %d) ended during %s",
-				m->description.name, (int)m->description.pid,
-				phase_name(m->phase));
-	default:
-		return fail_set(&m->fail, -EPROTO,
-				"guest '%s': nothing came that %s could go on with",
-				m->description.name, phase_name(m->phase));
-	}
+	return m->channel && left &&
+	       (channel_pending(m->channel) ||
+		!sys_wait_fd(channel_fd(m->channel), POLLIN, left));
 }
 
 /**
@@ -311,19 +169,19 @@ int event_refuse(struct migration *m, struct event *event)
  */
 int peer_reason(struct migration *m)
 {
+	uint64_t deadline = deadline_after(REASON_MS);
 	struct event event = { .kind = EVENT_MESSAGE };
 	struct fail why = m->fail;
-	int ret;
+	int ret = 0;
 
-	if (!m->channel ||
-	    sys_wait_fd(channel_fd(m->channel), POLLIN, REASON_MS))
-		return why.err;
-	memset(&m->fail, 0, sizeof(m->fail));
-	ret = read_message(m, &event);
-	if (ret > 0 && event.message.type == MSG_FAILED)
-		return event_refuse(m, &event);
-	if (ret > 0)
-		message_fini(&event.message);
+	while (ret >= 0 && peer_speaks(m, deadline)) {
+		memset(&m->fail, 0, sizeof(m->fail));
+		ret = read_message(m, &event);
+		if (ret > 0 && event.message.type == MSG_FAILED)
+			return event_refuse(m, &event);
+		if (ret > 0)
+			message_fini(&event.message);
+	}
 	m->fail = why;
 	return why.err;
 }
@@ -338,7 +196,7 @@ static int storage_news(struct migration *m, struct event *event)
 }
 
 enum { WAIT_CHANNEL, WAIT_COMMAND, WAIT_ENGINE, WAIT_STORAGE, WAIT_ACCEPT,
-       WAIT_GUEST, WAIT_NEWS, WAIT_FENCE, WAIT_LOAD, WAIT_COUNT };
+       WAIT_GUEST, WAIT_NEWS, WAIT_FENCE, WAIT_LOAD, WAIT_DIAL, WAIT_COUNT };
 
 static void wait_set(const struct migration *m, struct pollfd *fds)
 {
@@ -368,6 +226,7 @@ static void wait_set(const struct migration *m, struct pollfd *fds)
 	if (!m->loading)	/* which uses the guest, too */
 		fds[WAIT_NEWS].fd = m->news_fd;
 	fds[WAIT_LOAD].fd = load_fd(m);
+	fds[WAIT_DIAL].fd = dial_fd(m->dial);
 }
 
 /* What became ready, first things first. Return: 1 when @event is set. */
@@ -383,7 +242,7 @@ static int wait_serve(struct migration *m, const struct pollfd *fds,
 	if (fds[WAIT_NEWS].revents)
 		return news_take(m);
 	if (fds[WAIT_COMMAND].revents)
-		return read_command(m, event);
+		return command_obey(m, event);
 	/* A reason that the peer tells comes before what it broke. */
 	if (fds[WAIT_CHANNEL].revents ||
 	    (m->channel && channel_pending(m->channel)))
@@ -394,6 +253,10 @@ static int wait_serve(struct migration *m, const struct pollfd *fds,
 		return storage_news(m, event);
 	if (fds[WAIT_LOAD].revents) {
 		event->kind = EVENT_LOADED;
+		return 1;
+	}
+	if (fds[WAIT_DIAL].revents) {
+		event->kind = EVENT_DIALLED;
 		return 1;
 	}
 	if (fds[WAIT_ACCEPT].revents) {
@@ -409,8 +272,11 @@ static int wait_failed(struct migration *m, int error, struct event *event)
 {
 	if (!past_perform(m) || !m->channel)
 		return error;
+	if (m->side == SIDE_SOURCE)
+		recover_channel_broke(m, m->fail.text);
+	else
+		channel_lost(m);
 	memset(&m->fail, 0, sizeof(m->fail));
-	channel_lost(m);
 	event->kind = EVENT_LOST;
 	return 0;
 }
@@ -428,8 +294,9 @@ static int wait_once(struct migration *m, int timeout_ms, struct event *event)
 		ret = wait_serve(m, fds, event);
 	if (!ret && fence_is_due(m))
 		fence_step(m);
-	if (!ret)
-		ret = heartbeat(m);
+	/* What waits to be read was not silent. */
+	if (!ret && !fds[WAIT_CHANNEL].revents)
+		ret = silence_check(m);
 	return ret;
 }
 
@@ -461,6 +328,7 @@ int event_wait(struct migration *m, int timeout_ms, struct event *event)
 		}
 		ret = wait_once(m, left, event);
 		progress_tell_due(m);
+		owner_record_due(m);
 		if (ret < 0)
 			return wait_failed(m, ret, event);
 		if (ret)

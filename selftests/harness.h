@@ -80,11 +80,25 @@ void test_log(const char *file, int line, const char *fmt, ...);
 __attribute__((format(printf, 1, 2)))
 void test_skip(const char *fmt, ...);
 int test_is_long(void);
+/* How many tests of this program may run at a time. */
+void test_jobs(unsigned int count);
+
+/* In a program whose tests do not disturb each other: so many at a time. */
+#define TEST_JOBS(count) \
+	__attribute__((constructor)) \
+	static void test_jobs_set_(void) \
+	{ \
+		test_jobs(count); \
+	}
+/* Has the test that runs failed by now? */
+bool test_has_failed(void);
 
 /* A directory of this test alone; removed with all in it when it ended. */
 const char *test_dir(void);
 /* @full divided by the environment's TEST_SAMPLE_DIVISOR, at least 1. */
 unsigned long test_sample(unsigned long full);
+/* That divisor; 1 where there is none. */
+unsigned long test_sample_divisor(void);
 
 /* ---- tests and fixtures ------------------------------------------------- */
 

@@ -6,7 +6,8 @@
 # main() becomes a program O/selftests/TARGET/NAME; the other .c files there
 # are linked into each of them. Only those with TEST_HARNESS_MAIN are run as
 # tests; the others are programs that tests start, or the demos.
-# A selftests/TARGET/target.mk may set extra-objs-TARGET: more objects to link.
+# A selftests/TARGET/target.mk may set extra-objs-TARGET: more objects to link,
+# and extra-cflags-TARGET.
 
 test_main = $(shell grep -lE '^(TEST_HARNESS_MAIN|int main\b)' $(1) /dev/null)
 not_tests := lib
@@ -25,7 +26,8 @@ test_lib := $(O)/selftests/libtest.a
 test_cflags := -Iselftests
 -include $(wildcard selftests/*/target.mk)
 
-$(foreach d,$(test_dirs) $(not_tests),$(eval cflags-selftests/$(d) := $(test_cflags)))
+$(foreach d,$(test_dirs) $(not_tests),$(eval cflags-selftests/$(d) := \
+	$(test_cflags) $(extra-cflags-$(d))))
 
 $(test_lib): $(call objects,selftests/lib) $(wildcard selftests/lib)
 	$(call say,AR)

@@ -90,6 +90,7 @@ run_program()
 	fi
 	printf '  TEST    %-28s %4d passed %3d failed %3d skipped %4d s\n' \
 		"$name" "$p" "$f" "$s" $((SECONDS - start))
+	sed -n 's/^# NOTE /          /p' "$log"	# what a program has to say at its end
 	if [ "$f" != 0 ]; then
 		show_failures "$log"
 		echo "    all of it: $log"

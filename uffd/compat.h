@@ -62,6 +62,17 @@ struct uffdio_move {
 #define USERFAULTFD_IOC_NEW		_IO(USERFAULTFD_IOC, 0x00)
 #endif
 
+#ifndef UFFDIO_POISON				/* 6.6 */
+#define UFFD_FEATURE_POISON		(1 << 14)
+#define UFFDIO_POISON	_IOWR(UFFDIO, 0x08, struct uffdio_poison)
+
+struct uffdio_poison {
+	struct uffdio_range range;
+	__u64 mode;
+	__s64 updated;
+};
+#endif
+
 #ifndef PAGEMAP_SCAN				/* 6.7 */
 #define PAGEMAP_SCAN	_IOWR('f', 16, struct pm_scan_arg)
 

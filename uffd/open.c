@@ -88,20 +88,27 @@ int uffd_enable(int uffd, uint64_t features)
  * uffd_supported() - ask the kernel which features it has
  * @features: receives UFFD_FEATURE_*
  *
+ * It is asked once: who asks again may have given up the right to.
+ *
  * Return: 0 or -errno as uffd_open().
  */
 int uffd_supported(uint64_t *features)
 {
+	static uint64_t known;		/* atomic; 0: not asked yet */
 	struct uffdio_api api = { .api = UFFD_API };
-	int uffd = uffd_open();
-	int ret;
+	int uffd, ret;
 
+	*features = __atomic_load_n(&known, __ATOMIC_RELAXED);
+	if (*features)
+		return 0;
+	uffd = uffd_open();
 	if (uffd < 0)
 		return uffd;
 	ret = sys_ioctl(uffd, UFFDIO_API, &api);
 	close(uffd);
 	if (!ret)
 		*features = api.features;
+	__atomic_store_n(&known, *features, __ATOMIC_RELAXED);
 	return ret;
 }
 

@@ -10,6 +10,7 @@
  * looked up on a page of our own.
  */
 #include <cleanup.h>
+#include <pthread.h>
 
 #include "uffd/sys.h"
 #include "uffd/uffd.h"
@@ -45,16 +46,16 @@ static int gather_page(struct gather *gather, uint64_t address, bool there)
 	return 0;
 }
 
-static bool is_there(uint64_t entry, uint64_t marker)
+static bool is_there(uint64_t entry, uint64_t absent)
 {
 	if (entry & ENTRY_PRESENT)
 		return true;
 	return entry & ENTRY_SWAPPED &&
-	       (!marker || (entry & ENTRY_SWAP) != marker);
+	       (!absent || (entry & ENTRY_SWAP) != absent);
 }
 
-/* Runs of pages that are there; @marker: what is not, 0: unknown. */
-static int read_runs(int pagemap, struct range range, uint64_t marker,
+/* Runs of pages that are there; @absent: what is not, 0: unknown. */
+static int read_runs(int pagemap, struct range range, uint64_t absent,
 		     uffd_run_fn *run, void *arg)
 {
 	struct gather gather = { .fn = run, .arg = arg };
@@ -68,10 +69,10 @@ static int read_runs(int pagemap, struct range range, uint64_t marker,
 					      (off_t)(at / SMALL_PAGE * 8)));
 
 		if (got < 8)
-			return got < 0 ? (int)got : -EIO;
+			return got < 0 ? (int)got : got ? -EIO : -ESRCH;
 		for (ssize_t i = 0; i < got / 8; i++, at += SMALL_PAGE) {
 			int ret = gather_page(&gather, at,
-					      is_there(entries[i], marker));
+					      is_there(entries[i], absent));
 
 			if (ret)
 				return ret;
@@ -87,7 +88,7 @@ static int read_runs(int pagemap, struct range range, uint64_t marker,
  * @run: called for each run, ascending
  * @arg: handed to @run
  *
- * Return: 0, what @run returned, or -errno.
+ * Return: 0, what @run returned, or -errno; -ESRCH: the process has died.
  */
 int pagemap_read(int pagemap, struct range range, uffd_run_fn *run, void *arg)
 {
@@ -95,7 +96,7 @@ int pagemap_read(int pagemap, struct range range, uffd_run_fn *run, void *arg)
 }
 
 /* Protect a page that is not there, and look at what stands for it. */
-static int marker_make(int uffd, void *page, uint64_t *marker)
+static int marker_make(int uffd, void *page, uint64_t *found)
 {
 	struct range range = { (uintptr_t)page, SMALL_PAGE };
 	int __cleanup_fd pagemap = -1;
@@ -116,25 +117,38 @@ static int marker_make(int uffd, void *page, uint64_t *marker)
 						SMALL_PAGE * 8))) != 8)
 		return -EIO;
 	if (!(entry & ENTRY_PRESENT) && entry & ENTRY_SWAPPED)
-		*marker = entry & ENTRY_SWAP;
+		*found = entry & ENTRY_SWAP;
 	return 0;
 }
 
 /* What a marker looks like on this kernel; 0: none, or not shown to us. */
-static uint64_t marker_find(void)
+static uint64_t marker;
+
+static void marker_find(void)
 {
 	int __cleanup_fd uffd = uffd_open();
-	uint64_t marker = 0;
 	void *page = NULL;
 
 	if (uffd < 0 ||
 	    sys_mmap(&page, SMALL_PAGE, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))
-		return 0;
+		return;
 	if (marker_make(uffd, page, &marker))
 		marker = 0;
 	munmap(page, SMALL_PAGE);
-	return marker;
+}
+
+/**
+ * uffd_content_prepare() - learn what uffd_content() needs to know of the kernel
+ *
+ * It does so itself; but for that it has to open a userfaultfd, and with
+ * CAP_SYS_ADMIN, which its caller may have given up by then.
+ */
+void uffd_content_prepare(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, marker_find);
 }
 
 /* A run that may consist of markers. */
@@ -163,12 +177,14 @@ static int content_in(struct range range, void *arg)
  * Where markers cannot be told from swapped pages they are handed out, too:
  * they read as zero.
  *
- * Return: 0, what @run returned, or -errno.
+ * Return: 0, what @run returned, or -errno; -ESRCH: the process has died.
  */
 int uffd_content(int pagemap, struct range range, uffd_run_fn *run, void *arg)
 {
-	struct content content = { pagemap, marker_find(), run, arg };
+	struct content content = { .pagemap = pagemap, .run = run, .arg = arg };
 
+	uffd_content_prepare();
+	content.marker = marker;
 	if (!content.marker)
 		return uffd_populated(pagemap, range, run, arg);
 	return uffd_populated(pagemap, range, content_in, &content);

@@ -63,6 +63,18 @@ static int try_zeropage(const struct placing *placing, int64_t *done)
 	return ret;
 }
 
+static int try_poison(const struct placing *placing, int64_t *done)
+{
+	struct uffdio_poison arg = {
+		.range = { placing->dst, placing->len },
+		.mode = placing->mode,
+	};
+	int ret = sys_ioctl(placing->uffd, UFFDIO_POISON, &arg);
+
+	*done = arg.updated;
+	return ret;
+}
+
 static void advance(struct placing *placing, uint64_t bytes)
 {
 	if (bytes > placing->len)
@@ -216,4 +228,23 @@ int uffd_zeropage(int uffd, struct range range, size_t page_size,
 	if (!page_size || !range.len || range.len % page_size)
 		return -EINVAL;
 	return zero_by_copy(&placing, page_size, wake);
+}
+
+/**
+ * uffd_poison() - pages that will never come: who touches one gets SIGBUS
+ * @uffd: the descriptor that the guest's range is registered with
+ * @range: in the guest's process; none of it is there
+ * @page_size: the guest mapping's
+ *
+ * They stay so when the range is unregistered. Who waits is woken, and gets it.
+ *
+ * Return: 0; -EINVAL, -ENOTTY: a kernel before 6.6; or as uffd_copy().
+ */
+int uffd_poison(int uffd, struct range range, size_t page_size)
+{
+	struct placing placing = {
+		.uffd = uffd, .dst = range.start, .len = range.len,
+	};
+
+	return place(&placing, page_size, true, try_poison);
 }

@@ -43,6 +43,20 @@ static int hand_runs(const struct scan *scan, const struct page_region *runs,
 	return 0;
 }
 
+/*
+ * A scan of a process that has died finds that it has nothing, which is no error
+ * to the kernel: so it has to have its memory still afterwards. An entry of
+ * pagemap can be read as long as it has.
+ */
+static int memory_exists(int pagemap, uint64_t address)
+{
+	uint64_t entry;
+	ssize_t got = sys_retry(pread(pagemap, &entry, sizeof(entry),
+				      (off_t)(address / 4096 * sizeof(entry))));
+
+	return got < 0 ? (int)got : got ? 0 : -ESRCH;
+}
+
 static int scan_chunk(struct scan *scan, uint64_t start, uint64_t end)
 {
 	struct page_region runs[RUNS];
@@ -55,9 +69,9 @@ static int scan_chunk(struct scan *scan, uint64_t start, uint64_t end)
 	arg.vec_len = RUNS;
 	for (arg.start = start; arg.start < end; arg.start = arg.walk_end) {
 		count = sys_ioctl(scan->pagemap, PAGEMAP_SCAN, &arg);
-		if (count < 0)
-			return count;
-		ret = hand_runs(scan, runs, (size_t)count);
+		ret = count < 0 ? count : memory_exists(scan->pagemap, arg.start);
+		if (!ret)
+			ret = hand_runs(scan, runs, (size_t)count);
 		if (ret)
 			return ret;
 		if (arg.walk_end <= arg.start)
@@ -160,7 +174,7 @@ int uffd_untrack(struct uffd_tracker *tracker, struct range range)
  * as written.
  *
  * Return: 0, what @run returned, or -errno; -EPERM: a part of the range is
- * not tracked.
+ * not tracked; -ESRCH: the process has died.
  */
 int uffd_written(struct uffd_tracker *tracker, struct range range,
 		 uffd_run_fn *run, void *arg)
@@ -180,6 +194,34 @@ int uffd_written(struct uffd_tracker *tracker, struct range range,
 }
 
 /**
+ * uffd_unmapped() - what a tracked process has not mapped
+ * @tracker: an open tracker
+ * @range: whole pages, scanned by uffd_written() before
+ * @run: called for each run, ascending
+ * @arg: handed to @run
+ *
+ * A scan leaves a marker where there is no page, and who punches a hole into a
+ * file leaves one, too: that is no write to the kernel.
+ *
+ * Return: 0, what @run returned, or -errno; -ESRCH: the process has died.
+ */
+int uffd_unmapped(struct uffd_tracker *tracker, struct range range,
+		  uffd_run_fn *run, void *arg)
+{
+	struct scan scan = {
+		.pagemap = tracker->pagemap,
+		.arg = {
+			.category_mask = PAGE_IS_SWAPPED,
+			.return_mask = PAGE_IS_SWAPPED,
+		},
+		.run = run,
+		.run_arg = arg,
+	};
+
+	return scan_range(&scan, range);
+}
+
+/**
  * uffd_populated() - what is mapped or swapped in a process
  * @pagemap: its /proc/PID/pagemap
  * @range: whole pages
@@ -189,7 +231,7 @@ int uffd_written(struct uffd_tracker *tracker, struct range range,
  * Counted as swapped are also pages that the kernel moves at this moment, and
  * markers: pages that were write-protected while they were not there.
  *
- * Return: 0, what @run returned, or -errno.
+ * Return: 0, what @run returned, or -errno; -ESRCH: the process has died.
  */
 int uffd_populated(int pagemap, struct range range, uffd_run_fn *run,
 		   void *arg)

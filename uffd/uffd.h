@@ -83,6 +83,7 @@ int uffd_continue(int uffd, struct range range, size_t page_size,
 		  unsigned int flags);
 int uffd_zeropage(int uffd, struct range range, size_t page_size,
 		  unsigned int flags);
+int uffd_poison(int uffd, struct range range, size_t page_size);
 
 /* ---- fault.c: what the kernel tells ----------------------------------- */
 
@@ -102,8 +103,25 @@ struct uffd_event {
 	bool write;
 };
 
-/* Up to @max events that wait; 0 = none now (the descriptor is O_NONBLOCK). */
+#define UFFD_INBOX	16	/* events read at once */
+
+/*
+ * Where events are read to. In memory that outlives its reader nothing that
+ * was told is lost: whoever discards memory goes on when its event is read.
+ */
+struct uffd_inbox {
+	struct uffd_msg messages[UFFD_INBOX];
+};
+
+/* Up to UFFD_INBOX events that wait; 0 = none now (O_NONBLOCK). */
+int uffd_inbox_read(int uffd, struct uffd_inbox *inbox,
+		    struct uffd_event *events);
+int uffd_inbox_removed(const struct uffd_inbox *inbox, struct range *ranges);
+void uffd_inbox_clear(struct uffd_inbox *inbox);
+
+/* The same without one: up to @max. */
 int uffd_events(int uffd, struct uffd_event *events, size_t max);
+int uffd_events_end(int uffd);
 
 /* ---- track.c: which pages were written, without a handler ------------- */
 
@@ -124,6 +142,10 @@ int uffd_untrack(struct uffd_tracker *tracker, struct range range);
 int uffd_written(struct uffd_tracker *tracker, struct range range,
 		 uffd_run_fn *run, void *arg);
 
+/* Runs of a tracked range that are not mapped: never touched, or gone since. */
+int uffd_unmapped(struct uffd_tracker *tracker, struct range range,
+		  uffd_run_fn *run, void *arg);
+
 /* Runs of pages that are there (mapped or swapped), in a process. */
 int uffd_populated(int pagemap, struct range range, uffd_run_fn *run,
 		   void *arg);
@@ -132,6 +154,8 @@ int uffd_populated(int pagemap, struct range range, uffd_run_fn *run,
 
 /* Of a process that is tracked: without the markers that tracking leaves. */
 int uffd_content(int pagemap, struct range range, uffd_run_fn *run, void *arg);
+/* Learns what that needs of the kernel, for who gives up rights before. */
+void uffd_content_prepare(void);
 /* What uffd_populated() does on kernels before 6.7. */
 int pagemap_read(int pagemap, struct range range, uffd_run_fn *run,
 		 void *arg);

@@ -82,6 +82,19 @@ bool agent_says(struct agent_process *agent, const char *text)
 }
 
 /**
+ * agent_unheard() - drop what an agent has said, before it waits for a reader
+ * @agent: that runs
+ */
+void agent_unheard(struct agent_process *agent)
+{
+	char text[4096];
+
+	while (!sys_wait_fd(agent->log_fd, POLLIN, 0) &&
+	       sys_retry(read(agent->log_fd, text, sizeof(text))) > 0)
+		;
+}
+
+/**
  * agent_start() - start an agent and wait until it listens, or ends
  * @agent: with its directories
  * @more: options, NULL-ended; NULL: loopback, a port that the kernel chooses

@@ -23,6 +23,7 @@ struct agent_process {
 void agent_dirs(struct agent_process *agent, const char *name);
 int agent_start(struct agent_process *agent, const char *const *more);
 bool agent_says(struct agent_process *agent, const char *text);
+void agent_unheard(struct agent_process *agent);
 int agent_stop(struct agent_process *agent);
 int agent_kill(struct agent_process *agent);
 

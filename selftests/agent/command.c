@@ -66,12 +66,25 @@ WRONG(migrate_ambiguous, "'--post'", "migrate", "g", "h", "--post");
 WRONG(migrate_value, "--bandwidth needs a value", "migrate", "g", "h", "--bandwidth");
 WRONG(migrate_name, "no name of a guest", "migrate", "../g", "h");
 WRONG(migrate_port, "no address", "migrate", "g", "h:port");
+WRONG(migrate_port_0, "nobody listens on port 0", "migrate", "g", "h:0");
 WRONG(migrate_dname, "has no '/'", "migrate", "g", "h", "--dname", "a/b");
 WRONG(migrate_bandwidth, "--bandwidth '-3'", "migrate", "g", "h", "--bandwidth", "-3");
 WRONG(migrate_unit, "--bandwidth '10M'", "migrate", "g", "h", "--bandwidth", "10M");
 WRONG(migrate_overflow, "--bandwidth '99999999999999999999'", "migrate", "g", "h",
       "--bandwidth", "99999999999999999999");
 WRONG(migrate_timeout, "--timeout '0'", "migrate", "g", "h", "--timeout", "0");
+WRONG(migrate_recover_zero, "--recover-timeout '0': give a whole number of seconds", "migrate",
+      "g", "h", "--recover-timeout", "0");
+WRONG(migrate_recover_words, "--recover-timeout 'soon'", "migrate", "g", "h",
+      "--recover-timeout", "soon");
+WRONG(migrate_recover_native, "--recover-timeout is not for --engine native", "migrate", "g",
+      "h", "--engine", "native", "--recover-timeout", "9");
+WRONG(recover_guest, "recover: the guest is missing", "recover", "--to", "h");
+WRONG(recover_argument, "'h' is too much", "recover", "g", "h");
+WRONG(recover_option, "recover: unknown option '--at'", "recover", "g", "--at", "h");
+WRONG(recover_value, "recover: --to needs a value", "recover", "g", "--to");
+WRONG(recover_address, "no address", "recover", "g", "--to", "h:port");
+WRONG(recover_port_0, "nobody listens on port 0", "recover", "g", "--to", "h:0");
 WRONG(migrate_downtime, "--downtime '0'", "migrate", "g", "h", "--downtime", "0");
 WRONG(migrate_lanes, "--fault-lanes '33'", "migrate", "g", "h", "--fault-lanes", "33");
 WRONG(migrate_push_lanes, "--push-lanes '0'", "migrate", "g", "h", "--push-lanes", "0");
@@ -89,8 +102,6 @@ WRONG(postcopy_bandwidth, "--postcopy-bandwidth needs --postcopy", "migrate", "g
       "--postcopy-bandwidth", "3");
 WRONG(copy_both, "exclude each other", "migrate", "g", "h", "--copy-storage-all",
       "--copy-storage-inc");
-WRONG(copy_unsafe, "--unsafe leaves disks behind", "migrate", "g", "h", "--copy-storage-all",
-      "--unsafe");
 WRONG(copy_native, "is not for --engine native", "migrate", "g", "h", "--copy-storage-all",
       "--engine", "native");
 WRONG(copy_synchronous, "needs --copy-storage-all", "migrate", "g", "h",

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* control.c - the control socket answers everything, and holds out. */
 #include <json-c/json.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "agent_process.h"
 #include "cleanup.h"
 #include "harness.h"
+#include "lib/process.h"
+#include "log.h"
 #include "sys.h"
 #include "tools/lib/jsonline.h"
 
 #define LINE_MAX_BYTES	65536	/* of a request */
-#define CLIENTS		32
+#define PREAMBLE_BYTES	32	/* of a peer */
+#define CLIENTS		64	/* 32, and one for each worker */
 
 FIXTURE(control)
 {
@@ -110,22 +114,116 @@ TEST_F(control, who_does_not_read_is_cut_off)
 	EXPECT_TRUE(agent_says(&self->agent, "does not read"));
 }
 
-TEST_F(control, too_many_clients_are_told)
+static bool is_served(int fd)
 {
-	int fds[CLIENTS], i;
+	return !line_send(fd, "{\"do\":\"status\"}") && answer_is(fd, "status", NULL);
+}
 
-	/* One is open already: the last of these is one too many. */
-	for (i = 0; i < CLIENTS; i++) {
+/* Whoever is silent shuts nobody out, and of those the longest silent goes. */
+TEST_F(control, silent_clients_give_way)
+{
+	int fds[CLIENTS + 1], i;
+
+	/* One is open already, and has a word with the agent in the middle. */
+	for (i = 0; i < CLIENTS - 1; i++) {
 		fds[i] = agent_connect_control(&self->agent);
 		ASSERT_LE(0, fds[i]);
 	}
-	EXPECT_TRUE(answer_is(fds[CLIENTS - 1], "error", "too many clients"));
-	EXPECT_EQ(0, wait_for_end(fds[CLIENTS - 1]));
-	/* The others are served, and a place that is left is free again. */
-	ASSERT_EQ(0, line_send(fds[0], "{\"do\":\"list\"}"));
-	EXPECT_TRUE(answer_is(fds[0], "list", NULL));
-	for (i = 0; i < CLIENTS; i++)
+	EXPECT_TRUE(is_served(fds[0]));
+	EXPECT_TRUE(is_served(self->fd));
+	for (; i < CLIENTS + 1; i++) {
+		fds[i] = agent_connect_control(&self->agent);
+		ASSERT_LE(0, fds[i]);
+		EXPECT_TRUE(is_served(fds[i]));
+	}
+	for (i = 1; i <= 2; i++) {
+		EXPECT_TRUE(answer_is(fds[i], "error", "too many clients"));
+		EXPECT_EQ(0, wait_for_end(fds[i]));
+	}
+	EXPECT_TRUE(is_served(fds[0]));
+	EXPECT_TRUE(is_served(fds[3]));
+	for (i = 0; i < CLIENTS + 1; i++)
 		close(fds[i]);
+}
+
+/* What it is told, in a process of that user; NULL: it could not connect. */
+static void stranger_ask(const struct agent_process *agent, uid_t uid, char *text, size_t size)
+{
+	int answer[2], fd;
+	ssize_t got;
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe2(answer, O_CLOEXEC));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		/* It may have been turned away before it asks. */
+		signal(SIGPIPE, SIG_IGN);
+		if (setresuid(uid, uid, uid))
+			_exit(1);
+		fd = agent_connect_control(agent);
+		if (fd < 0)
+			_exit(2);
+		(void)line_send(fd, "{\"do\":\"list\"}");
+		got = sys_retry(recv(fd, text, size - 1, 0));
+		_exit(got < 0 ? 3 : sys_write_all(answer[1], text, (size_t)got) ? 4 : 0);
+	}
+	close(answer[1]);
+	EXPECT_EQ(0, process_wait(pid, 10000));
+	got = sys_retry(read(answer[0], text, size - 1));
+	close(answer[0]);
+	ASSERT_LE(0, got);
+	text[got] = '\0';
+}
+
+/* The folders that lead to the socket, too: they are of this test only. */
+static void socket_open_to_all(const struct agent_process *agent)
+{
+	ASSERT_EQ(0, chmod(test_dir(), 0711));
+	ASSERT_EQ(0, chmod(agent->run_dir, 0711));
+	ASSERT_EQ(0, chmod(agent->socket, 0666));
+}
+
+/* The mode of the socket alone would let it in here. */
+TEST_F(control, another_user_is_told_that_it_may_not)
+{
+	char said[512];
+
+	if (geteuid())
+		SKIP(return, "no right to be another user: run as root");
+	socket_open_to_all(&self->agent);
+	stranger_ask(&self->agent, 65534, said, sizeof(said));
+	EXPECT_TRUE(strstr(said, "\"ok\":false,\"errno\":13,")) {
+		TH_LOG("it was told: %s", said);
+	}
+	EXPECT_TRUE(strstr(said, "user 65534 may not command this agent"));
+	EXPECT_FALSE(strstr(said, "\"type\":\"list\""));
+	EXPECT_TRUE(agent_says(&self->agent, "user 65534 may not command this agent"));
+	stranger_ask(&self->agent, 0, said, sizeof(said));
+	EXPECT_TRUE(strstr(said, "\"type\":\"list\""));
+}
+
+/* Whoever reaches the port could else try the control socket unseen. */
+TEST_F(control, another_user_is_logged_whoever_else_is_refused)
+{
+	char garbage[PREAMBLE_BYTES], said[512];
+	int i;
+
+	if (geteuid())
+		SKIP(return, "no right to be another user: run as root");
+	socket_open_to_all(&self->agent);
+	memset(garbage, 'x', sizeof(garbage));
+	for (i = 0; i < LOG_LIMIT + 5; i++) {
+		int fd = agent_connect_peer(&self->agent, "127.0.0.1");
+
+		ASSERT_LE(0, fd);
+		ASSERT_EQ(0, sys_write_all(fd, garbage, sizeof(garbage)));
+		EXPECT_EQ(0, wait_for_end(fd));
+		close(fd);
+	}
+	stranger_ask(&self->agent, 65534, said, sizeof(said));
+	EXPECT_TRUE(strstr(said, "user 65534 may not command this agent"));
+	EXPECT_TRUE(agent_says(&self->agent, "user 65534 may not command this agent"));
 }
 
 TEST_F(control, migration_of_no_guest_says_so)
@@ -195,9 +293,26 @@ FIXTURE_VARIANT_ADD(bad, no_host) { MIGRATE("{\"guest\":\"g\"}"), "no host" };
 FIXTURE_VARIANT_ADD(bad, host) {
 	MIGRATE("{\"guest\":\"g\",\"host\":\"h:99999\"}"), "no address"
 };
+FIXTURE_VARIANT_ADD(bad, port) {
+	MIGRATE("{\"guest\":\"g\",\"host\":\"h:0\"}"), "nobody listens on port 0"
+};
+FIXTURE_VARIANT_ADD(bad, port_recover) {
+	"{\"do\":\"recover\",\"guest\":\"g\",\"to\":\"h:0\"}", "nobody listens on port 0"
+};
 FIXTURE_VARIANT_ADD(bad, bool_type) {
 	MIGRATE("{\"guest\":\"g\",\"host\":\"h\",\"live\":1}"), "'live'"
 };
+FIXTURE_VARIANT_ADD(bad, option) {
+	MIGRATE("{\"guest\":\"g\",\"host\":\"h\",\"post_copy\":true}"),
+	"'post_copy' is not an option of 'migrate'"
+};
+FIXTURE_VARIANT_ADD(bad, migrate_key) {
+	"{\"do\":\"migrate\",\"options\":{},\"live\":true}", "'migrate' takes no 'live'"
+};
+FIXTURE_VARIANT_ADD(bad, status_key) {
+	"{\"do\":\"status\",\"guset\":\"g\"}", "'status' takes no 'guset'"
+};
+FIXTURE_VARIANT_ADD(bad, list_key) { "{\"do\":\"list\",\"\":0}", "'list' takes no ''" };
 FIXTURE_VARIANT_ADD(bad, negative) {
 	MIGRATE("{\"guest\":\"g\",\"host\":\"h\",\"bandwidth\":-1}"), "'bandwidth'"
 };

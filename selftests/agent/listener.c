@@ -8,6 +8,7 @@
 #include "agent_process.h"
 #include "cleanup.h"
 #include "harness.h"
+#include "log.h"
 #include "protocol/channel.h"
 #include "sys.h"
 #include "tools/lib/jsonline.h"
@@ -97,6 +98,8 @@ TEST_F(listener, garbage_is_closed)
 	ASSERT_EQ(0, sys_write_all(fd, garbage, sizeof(garbage)));
 	EXPECT_EQ(0, wait_for_end(fd));
 	close(fd);
+	EXPECT_TRUE(agent_says(&self->agent, "a connection from 127.0.0.1:"));
+	EXPECT_TRUE(agent_says(&self->agent, " is refused: the peer does not speak"));
 }
 
 TEST_F(listener, a_lot_of_garbage_is_closed)
@@ -138,6 +141,58 @@ TEST_F(listener, lane_of_no_migration_is_turned_away)
 	EXPECT_EQ(PREAMBLE_UNKNOWN, verdict(fd));
 	EXPECT_EQ(0, wait_for_end(fd));
 	close(fd);
+	EXPECT_TRUE(agent_says(&self->agent, "a lane from 127.0.0.1:"));
+	EXPECT_TRUE(agent_says(&self->agent, " is refused: its migration 01010101"));
+}
+
+static unsigned int count(const char *text, const char *part)
+{
+	unsigned int found = 0;
+
+	while ((text = strstr(text, part))) {
+		text += strlen(part);
+		found++;
+	}
+	return found;
+}
+
+/* Lanes of no migration. */
+static void strangers_come(struct agent_process *agent, int times)
+{
+	while (times--) {
+		int fd = peer(agent);
+
+		preamble_send_as(fd, STRADDLE_VERSION, ROLE_PUSH, 1);
+		EXPECT_EQ(PREAMBLE_UNKNOWN, verdict(fd));
+		close(fd);
+	}
+}
+
+/* Who comes without end is not told of without end. */
+TEST_F(listener, log_of_refusals_is_bounded)
+{
+	struct json_object *answer;
+
+	strangers_come(&self->agent, 10 * LOG_LIMIT);
+	/* What has nothing to do with them is logged, behind them. */
+	answer = agent_answer(&self->agent, "{\"do\":\"migrate\",\"options\":"
+			      "{\"guest\":\"nobody\",\"host\":\"127.0.0.1:1\"}}");
+	json_object_put(answer);
+	EXPECT_TRUE(agent_says(&self->agent, "source worker "));
+	EXPECT_LE(LOG_LIMIT, count(self->agent.log, "a lane from"));
+	EXPECT_GT(5 * LOG_LIMIT, count(self->agent.log, "a lane from"));
+}
+
+/* Nobody comes after the last ones. */
+TEST_F(listener, agent_that_ends_says_how_many_refusals_it_left_out)
+{
+	strangers_come(&self->agent, 2 * LOG_LIMIT);
+	EXPECT_EQ(0, agent_stop(&self->agent));
+	EXPECT_TRUE(strstr(self->agent.log, " more lines were left out: of refusals of ")) {
+		TH_LOG("%s", self->agent.log);
+	}
+	agent_dirs(&self->agent, "a");
+	ASSERT_EQ(0, agent_start(&self->agent, NULL));
 }
 
 TEST_F(listener, half_a_preamble_and_silence_is_closed)
@@ -147,6 +202,7 @@ TEST_F(listener, half_a_preamble_and_silence_is_closed)
 	ASSERT_EQ(0, sys_write_all(fd, "STRADDLE", 8));
 	EXPECT_EQ(0, wait_for_end(fd));
 	close(fd);
+	EXPECT_TRUE(agent_says(&self->agent, " is refused: it did not say what it is for"));
 }
 
 TEST_F(listener, half_a_preamble_and_end_of_file_is_closed)
@@ -184,6 +240,7 @@ TEST_F(listener, one_address_takes_only_its_share)
 		fds[i] = peer(&self->agent);
 	late = peer(&self->agent);
 	EXPECT_EQ(PREAMBLE_BUSY, verdict(late));
+	EXPECT_TRUE(agent_says(&self->agent, " is refused: too many peers connect"));
 	/* Another address is served all the same. */
 	other = agent_connect_peer(&self->agent, "127.0.0.2");
 	ASSERT_LE(0, other);

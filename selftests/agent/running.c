@@ -14,6 +14,8 @@
 #include "sys.h"
 #include "tools/lib/jsonline.h"
 
+#define CLIENTS		100	/* more than an agent takes */
+
 /* A guest, and a host that takes connections and never says a word. */
 FIXTURE(running)
 {
@@ -155,6 +157,28 @@ TEST_F(running, it_goes_on_when_its_client_leaves)
 	EXPECT_STREQ(self->id, json_text(object, "id"));
 	json_object_put(object);
 	EXPECT_EQ(0, kill(self->worker, 0));
+}
+
+/* As long as it waits for a result its place is its own. */
+TEST_F(running, its_client_gives_way_to_nobody)
+{
+	struct json_object *result;
+	const char *error;
+	char text[4096];
+	int fds[CLIENTS], i;
+
+	for (i = 0; i < CLIENTS; i++) {
+		fds[i] = agent_connect_control(&self->agent);
+		ASSERT_LE(0, fds[i]);
+	}
+	EXPECT_EQ(0, RUN(text, "abort", "moving")) {
+		TH_LOG("%s", text);
+	}
+	result = failed_result(self->fd, &error);
+	EXPECT_TRUE(*error);
+	json_object_put(result);
+	for (i = 0; i < CLIENTS; i++)
+		close(fds[i]);
 }
 
 TEST_F(running, worker_that_is_killed_is_told_and_leaves_the_guest)

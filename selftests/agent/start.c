@@ -143,6 +143,8 @@ WRONG(psk_file_is_not_there, MORE("--psk-file /nosuch", "openssl rand -hex 32", 
       "--psk-file", "/nosuch");
 WRONG(psk_file_is_a_directory, MORE("--psk-file /etc", "openssl rand -hex 32"),
       "--psk-file", "/etc");
+WRONG(allow_peer_without_tls, MORE("--allow-peer host-a", "set up certificates", "--psk-file"),
+      "--allow-peer", "host-a", "--tls", "off");
 WRONG(psk_without_a_file, MORE("needs --psk-file", "openssl rand -hex 32"), "--tls", "psk");
 
 TEST_F(wrong_option, is_told_with_a_way_out)

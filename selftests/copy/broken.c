@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* broken.c - lanes break in the middle: everything ends, nothing is left. */
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
 
 #include "ends.h"
 #include "harness.h"
@@ -129,6 +132,37 @@ TEST_F(broken, source_ends_while_its_peer_takes_nothing)
 	ASSERT_EQ(0, sys_wait_fd(lane->fd, POLLIN, -1));
 	ends_close(&stuck);
 	lane_destroy(lane);
+}
+
+static int sweep_fails(const struct source *source)
+{
+	int ms, ret = 0;
+
+	for (ms = 0; ms < 10000 && !ret; ms++) {
+		ret = __atomic_load_n(&source->sweep_error, __ATOMIC_ACQUIRE);
+		poll(NULL, 0, 1);
+	}
+	return ret;
+}
+
+/* Whoever waits for it to be through hears that it never will be. */
+TEST_F(broken, sweep_that_failed_says_so_after_lanes_ended_too)
+{
+	struct ends dead;
+	siginfo_t ended;
+
+	SKIPPED(self);
+	here_open(&dead, GUEST_PRIVATE, 64);
+	ASSERT_EQ(0, guest_write(&dead.here, 0, 64, 1));
+	ASSERT_EQ(0, kill(dead.here.pid, SIGKILL));
+	ASSERT_EQ(0, waitid(P_PID, (id_t)dead.here.pid, &ended, WEXITED | WNOWAIT));
+	source_hold(dead.source);
+	source_lanes_end(dead.source);
+	EXPECT_GT(0, sweep_fails(dead.source));
+	source_lanes_end(dead.source);
+	EXPECT_GT(0, sweep_fails(dead.source));
+	EXPECT_FALSE(source_proven(dead.source));
+	ends_close(&dead);
 }
 
 TEST_F(broken, source_ends_while_the_limit_holds_it)

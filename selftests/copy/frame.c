@@ -119,7 +119,7 @@ TEST_F(frame, barrier_names_no_pages)
 TEST_F(frame, unknown_type_is_refused)
 {
 	EXPECT_EQ(-EPROTO, decode(self, 0, 0, 1));
-	EXPECT_EQ(-EPROTO, decode(self, 5, 0, 1));
+	EXPECT_EQ(-EPROTO, decode(self, 7, 0, 1));
 	EXPECT_EQ(-EPROTO, decode(self, 0x80000001, 0, 1));
 }
 

@@ -8,6 +8,8 @@
 #include "sys.h"
 
 #define PAGES	64
+#define BUSY_TRIES	1000	/* BUSY_MS apart: far longer than it may take */
+#define BUSY_MS		20
 
 FIXTURE(dest) {
 	struct ends ends;
@@ -65,9 +67,9 @@ static void expect_page(FIXTURE_DATA(dest) *self, uint64_t page, uint64_t seed)
 
 static void expect_nothing_present(FIXTURE_DATA(dest) *self)
 {
-	EXPECT_EQ(PAGES, pages_next(&self->ends.dest->pages[0], 0, PAGES,
+	EXPECT_EQ(PAGES, pages_next(&self->ends.dest->states.pages[0], 0, PAGES,
 				    PAGE_STATE, PAGE_PRESENT, true));
-	EXPECT_EQ(0, self->ends.dest->proofs[0].pages);
+	EXPECT_EQ(0, states_proof(&self->ends.dest->states, 0).pages);
 }
 
 TEST_F(dest, future_generation_is_refused_in_a_round)
@@ -128,6 +130,36 @@ TEST_F(dest, wrong_digest_is_asked_for_again)
 	pattern_send(self->fault, self->region, 1, 5, 1, 7);
 	expect_page(self, 5, 7);
 	EXPECT_EQ(0, dest_error(self->ends.dest));
+}
+
+static void want_for(struct lane *lane, uint64_t page)
+{
+	struct frame want;
+	const void *payload;
+
+	ASSERT_EQ(0, lane_receive(lane, &want, &payload));
+	EXPECT_EQ(FRAME_WANT, want.type);
+	EXPECT_EQ(page, want.first);
+}
+
+/* Something comes all the time, and it is never what was asked for. */
+TEST_F(dest, page_is_asked_for_again_whatever_else_comes)
+{
+	int i, ret = -ETIMEDOUT;
+
+	SKIPPED(self);
+	switch_all(self, 3);
+	ASSERT_EQ(0, guest_post_hash(&self->ends.there, 5, 1));
+	want_for(self->fault, 5);
+	for (i = 0; i < BUSY_TRIES && ret == -ETIMEDOUT; i++) {
+		pattern_send(self->fault, self->region, 2, 0, 1, 99);
+		ret = sys_wait_fd(self->fault->fd, POLLIN, BUSY_MS);
+	}
+	ASSERT_EQ(0, ret);
+	want_for(self->fault, 5);
+	pattern_send(self->fault, self->region, 3, 5, 1, 7);
+	ASSERT_EQ(0, guest_wait(&self->ends.there));
+	expect_page(self, 5, 7);
 }
 
 TEST_F(dest, third_wrong_digest_cuts_the_lane)
@@ -241,6 +273,30 @@ TEST_F(dest, frame_cut_in_the_middle_leaves_its_pages_missing)
 }
 
 /* Fails when store() takes pages without asking pages_claim(). */
+TEST_F(dest, digest_on_a_push_lane_is_refused)
+{
+	struct frame frame = pattern_frame(self->region, 1, 0, 1, 1);
+
+	SKIPPED(self);
+	switch_all(self, 1);
+	frame.type = FRAME_DIGEST;
+	ASSERT_EQ(0, lane_send(self->push, &frame, NULL));
+	EXPECT_EQ(-EPROTO, dest_wait_error(self->ends.dest));
+	expect_nothing_present(self);
+}
+
+TEST_F(dest, digest_of_another_generation_is_refused)
+{
+	struct frame frame = pattern_frame(self->region, 2, 0, 1, 1);
+
+	SKIPPED(self);
+	switch_all(self, 1);
+	frame.type = FRAME_DIGEST;
+	ASSERT_EQ(0, lane_send(self->fault, &frame, NULL));
+	EXPECT_EQ(-EPROTO, dest_wait_error(self->ends.dest));
+	expect_nothing_present(self);
+}
+
 TEST_F(dest, page_placed_twice_is_placed)
 {
 	uint64_t page;
@@ -256,7 +312,7 @@ TEST_F(dest, page_placed_twice_is_placed)
 					 -1));
 	EXPECT_EQ(0, dest_error(self->ends.dest));
 	EXPECT_EQ(2, stat_read(&self->ends.dest->stats.duplicate_pages));
-	EXPECT_EQ(PAGES, self->ends.dest->proofs[0].pages);
+	EXPECT_EQ(PAGES, states_proof(&self->ends.dest->states, 0).pages);
 	expect_page(self, 0, 1);
 	expect_page(self, 1, 3);
 }

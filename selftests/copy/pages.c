@@ -52,6 +52,22 @@ static uint64_t model_run(const uint8_t *model, uint64_t first, uint64_t count,
 	return page - first;
 }
 
+static void discard(FIXTURE_DATA(pages) *self, uint64_t first, uint64_t count,
+		    enum page_state from)
+{
+	uint64_t i, changed = 0;
+
+	for (i = first; i < first + count; i++) {
+		unsigned int mask = PAGE_STATE | PAGE_COUNTED;
+
+		if ((self->model[i] & mask) != (unsigned int)from)
+			continue;
+		self->model[i] |= PAGE_DISCARDED;
+		changed++;
+	}
+	ASSERT_EQ(changed, pages_discard(&self->pages, first, count, from));
+}
+
 /* Do one thing to both, at a random place. */
 static void step(FIXTURE_DATA(pages) *self)
 {
@@ -61,7 +77,7 @@ static void step(FIXTURE_DATA(pages) *self)
 	uint64_t got, i;
 	bool waited = false;
 
-	switch (random_next(&self->random) % 5) {
+	switch (random_next(&self->random) % 7) {
 	case 0:
 		got = pages_claim(&self->pages, first, count);
 		ASSERT_EQ(model_run(self->model, first, count, PAGE_STATE,
@@ -96,6 +112,12 @@ static void step(FIXTURE_DATA(pages) *self)
 		ASSERT_EQ(model_run(self->model, first, count, PAGE_STATE,
 				    PAGE_MISSING, false),
 			  pages_unclaimable(&self->pages, first, count));
+		break;
+	case 5:
+		discard(self, first, count, PAGE_MISSING);
+		break;
+	case 6:
+		discard(self, first, count, PAGE_PRESENT);
 		break;
 	}
 }
@@ -170,6 +192,23 @@ TEST_F(pages, received_page_is_present_and_not_counted)
 	EXPECT_EQ(0, pages_claim(&self->pages, 10, 1));
 	EXPECT_EQ(100, pages_count(&self->pages, 10, 100));
 	EXPECT_EQ(0, pages_count(&self->pages, 10, 100));
+}
+
+TEST_F(pages, discarded_page_is_neither_claimed_nor_asked_for)
+{
+	uint64_t present = 0;
+
+	EXPECT_EQ(3, pages_discard(&self->pages, 2, 3, PAGE_MISSING));
+	EXPECT_EQ(0, pages_discard(&self->pages, 2, 3, PAGE_MISSING));
+	EXPECT_EQ(2, pages_claim(&self->pages, 0, 10));
+	EXPECT_EQ(0, pages_claim(&self->pages, 2, 10));
+	pages_unclaim(&self->pages, 0, 10);
+	EXPECT_EQ(PAGE_DISCARDED, page_state(&self->pages, 2));
+	pages_bitmap(&self->pages, 0, 10, &present);
+	EXPECT_EQ(0x1c, present);
+	pages_complete(&self->pages, 0, 10);
+	EXPECT_EQ(PAGE_DISCARDED | PAGE_COUNTED, page_state(&self->pages, 2));
+	EXPECT_EQ(PAGE_PRESENT | PAGE_COUNTED, page_state(&self->pages, 1));
 }
 
 TEST_F(pages, arrived_page_is_counted_already)

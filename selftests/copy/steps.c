@@ -133,9 +133,9 @@ void ends_finish(struct ends *ends)
 	}
 	EXPECT_EQ(0, dest_error(ends->dest));
 	EXPECT_EQ(ends->here.pages, ends->source->regions[0].proof.pages);
-	EXPECT_EQ(ends->there.pages, ends->dest->proofs[0].pages);
+	EXPECT_EQ(ends->there.pages, states_proof(&ends->dest->states, 0).pages);
 	EXPECT_TRUE(digest_equal(ends->source->regions[0].proof.sum,
-				 ends->dest->proofs[0].sum));
+				 states_proof(&ends->dest->states, 0).sum));
 }
 
 /**

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "selftests/lib/inspect.h"
 #include "selftests/lib/pair.h"
 #include "selftests/lib/process.h"
+#include "selftests/lib/traces.h"
 #include "show.h"
 #include "sys.h"
 

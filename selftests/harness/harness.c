@@ -167,6 +167,46 @@ TEST(pattern_selects_all_variants)
 	EXPECT_TRUE(says("pass:1 fail:2 xfail:0 xpass:0 skip:1 "));
 }
 
+static int run_victims(const char *jobs, const char *tests)
+{
+	const char *argv[] = { "selftests/harness/victim", "-j", jobs, "-t", tests, NULL };
+
+	return program_output(argv, output, sizeof(output));
+}
+
+/* In any order, but each with its number, and what it said before it. */
+TEST(tests_at_a_time_are_each_reported_once)
+{
+	static const char *const names[] = { "one", "two", "unset", "skipped" };
+	unsigned int i, numbers = 0, number;
+	char result[64];
+
+	EXPECT_EQ(1, run_victims("3", "staged.*"));
+	EXPECT_EQ(output, strstr(output, "KTAP version 1\n1..4\n"));
+	EXPECT_TRUE(says("pass:1 fail:2 xfail:0 xpass:0 skip:1 "));
+	for (i = 0; i < 4; i++) {
+		const char *at;
+
+		snprintf(result, sizeof(result), " staged.%s.value_is_one", names[i]);
+		at = strstr(output, "ok ");
+		while (at && strncmp(at + 4, result, strlen(result)))
+			at = strstr(at + 1, "ok ");
+		ASSERT_NE(NULL, at) {
+			TH_LOG("no result of %s: %s", names[i], output);
+		}
+		ASSERT_EQ(1, sscanf(at, "ok %u", &number));
+		numbers |= 1u << number;
+	}
+	EXPECT_EQ(0x1e, numbers);
+}
+
+TEST(test_that_dies_beside_others_is_a_failure)
+{
+	EXPECT_EQ(1, run_victims("2", "crashes"));
+	EXPECT_TRUE(says("\nnot ok 1 crashes\n"));
+	EXPECT_EQ(1, run_victims("2", "interrupts_*"));
+}
+
 TEST(program_without_a_matching_test_fails)
 {
 	EXPECT_EQ(1, run_victim("no_such_test"));

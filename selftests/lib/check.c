@@ -91,6 +91,16 @@ void test_skip(const char *fmt, ...)
 }
 
 /**
+ * test_has_failed() - has a check of the test that runs failed?
+ *
+ * Return: true when one has, also in a child or thread of it.
+ */
+bool test_has_failed(void)
+{
+	return __atomic_load_n(&test_now.verdict->failed, __ATOMIC_RELAXED);
+}
+
+/**
  * test_fails() - check a relation of two numbers, and say so if it fails
  * @place: the check in the source
  * @relation: what is to hold: expected RELATION seen

@@ -7,5 +7,10 @@
 
 int directory_create(char *path, size_t size);
 int directory_remove(const char *path);
+/* A file in it takes all room that is left there, and gives it back. */
+int directory_fill(const char *path);
+int directory_make_room(const char *path);
+/* What is mounted from here on goes away with the process and its children. */
+int mounts_of_own(void);
 
 #endif

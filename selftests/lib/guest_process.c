@@ -11,12 +11,12 @@
 
 #include "sys.h"
 
-enum command_code { HASH, WRITE, ZAP, SCRIBBLE, REST };
+enum command_code { HASH, WRITE, ADVISE, SCRIBBLE, BALLOON, REST };
 
 struct command {
 	enum command_code code;
-	uint64_t first, count;	/* pages; ZAP: address and bytes */
-	uint64_t seed;
+	uint64_t first, count;	/* pages; ADVISE: address and bytes */
+	uint64_t seed;		/* ADVISE: MADV_* */
 };
 
 /* ---- both sides ---------------------------------------------------------- */
@@ -71,12 +71,13 @@ static uint64_t guest_bytes(const struct guest_process *guest)
 
 /* ---- the child ----------------------------------------------------------- */
 
-/* Writes single words all over some pages until told to rest. */
+/* Writes single words all over some pages, or frees them, until told to rest. */
 struct scribbler {
 	struct guest_process *guest;
 	struct command command;
 	pthread_t thread;
 	bool running;		/* atomic */
+	int wrong;		/* freed pages that were not zero */
 };
 
 static void *scribble_main(void *arg)
@@ -98,22 +99,59 @@ static void *scribble_main(void *arg)
 	return NULL;
 }
 
+static bool all_zero(const uint64_t *words, uint64_t count)
+{
+	uint64_t i;
+
+	for (i = 0; i < count; i++)
+		if (words[i])
+			return false;
+	return true;
+}
+
+/* Memory that was freed is zero, however soon it is looked at, and stays so. */
+static void *balloon_main(void *arg)
+{
+	struct scribbler *scribbler = arg;
+	struct guest_process *guest = scribbler->guest;
+	uint64_t state = 1, size = 1ull << guest->page_shift;
+
+	while (__atomic_load_n(&scribbler->running, __ATOMIC_ACQUIRE)) {
+		uint64_t page;
+		void *at;
+
+		state += 0x9e3779b97f4a7c15ull;
+		page = scribbler->command.first +
+		       mix(state) % scribbler->command.count;
+		at = (void *)(guest->address + page * size);
+		if (sys_ret(madvise(at, size, MADV_DONTNEED)) ||
+		    !all_zero(at, size / 8))
+			scribbler->wrong++;
+	}
+	return NULL;
+}
+
 static int scribble(struct scribbler *scribbler, const struct command *command)
 {
 	if (scribbler->running)
 		return -EBUSY;
 	scribbler->command = *command;
 	scribbler->running = true;
-	return -pthread_create(&scribbler->thread, NULL, scribble_main,
+	return -pthread_create(&scribbler->thread, NULL,
+			       command->code == BALLOON ? balloon_main
+							: scribble_main,
 			       scribbler);
 }
 
 static int rest(struct scribbler *scribbler)
 {
+	int ret;
+
 	if (!scribbler->running)
 		return -EINVAL;
 	__atomic_store_n(&scribbler->running, false, __ATOMIC_RELEASE);
-	return -pthread_join(scribbler->thread, NULL);
+	ret = -pthread_join(scribbler->thread, NULL);
+	return ret ? ret : scribbler->wrong;
 }
 
 static int obey(struct scribbler *scribbler, const struct command *command)
@@ -134,10 +172,11 @@ static int obey(struct scribbler *scribbler, const struct command *command)
 			guest_pattern((void *)(guest->address + i * size),
 				      size, i, command->seed);
 		return 0;
-	case ZAP:
+	case ADVISE:
 		return sys_ret(madvise((void *)command->first, command->count,
-				       MADV_DONTNEED));
+				       (int)command->seed));
 	case SCRIBBLE:
+	case BALLOON:
 		return scribble(scribbler, command);
 	case REST:
 		return rest(scribbler);
@@ -385,8 +424,39 @@ int guest_write(struct guest_process *guest, uint64_t first, uint64_t count,
  */
 int guest_zap(struct guest_process *guest, struct range range)
 {
-	return command_do(guest, (struct command){ ZAP, range.start,
-						   range.len, 0 });
+	return command_do(guest, (struct command){ ADVISE, range.start,
+						   range.len, MADV_DONTNEED });
+}
+
+/**
+ * guest_advise() - have it call madvise()
+ * @guest: whose memory it is
+ * @first: page
+ * @count: pages
+ * @advice: MADV_*
+ *
+ * Return: 0 or -errno.
+ */
+int guest_advise(struct guest_process *guest, uint64_t first, uint64_t count,
+		 int advice)
+{
+	return command_do(guest, (struct command){ ADVISE,
+			guest->address + (first << guest->page_shift),
+			count << guest->page_shift, (uint64_t)advice });
+}
+
+/**
+ * guest_balloon() - free pages of private memory and look at them, until
+ *	guest_rest()
+ * @guest: that does
+ * @first: page
+ * @count: pages
+ *
+ * Return: 0 or -errno.
+ */
+int guest_balloon(struct guest_process *guest, uint64_t first, uint64_t count)
+{
+	return command_do(guest, (struct command){ BALLOON, first, count, 0 });
 }
 
 /**
@@ -404,10 +474,10 @@ int guest_scribble(struct guest_process *guest, uint64_t first, uint64_t count)
 }
 
 /**
- * guest_rest() - end guest_scribble()
- * @guest: that scribbles
+ * guest_rest() - end guest_scribble() or guest_balloon()
+ * @guest: that is at it
  *
- * Return: 0 or -errno.
+ * Return: 0, how many freed pages were not zero, or -errno.
  */
 int guest_rest(struct guest_process *guest)
 {

@@ -41,6 +41,9 @@ int guest_hash(struct guest_process *guest, uint64_t first, uint64_t count);
 int guest_write(struct guest_process *guest, uint64_t first, uint64_t count,
 		uint64_t seed);
 int guest_zap(struct guest_process *guest, struct range range);
+int guest_advise(struct guest_process *guest, uint64_t first, uint64_t count,
+		 int advice);
+int guest_balloon(struct guest_process *guest, uint64_t first, uint64_t count);
 int guest_scribble(struct guest_process *guest, uint64_t first,
 		   uint64_t count);
 int guest_rest(struct guest_process *guest);

@@ -12,6 +12,7 @@
 #include "descendants.h"
 #include "directory.h"
 #include "harness.h"
+#include "parallel.h"
 #include "sys.h"
 
 enum { KSFT_PASS = 0, KSFT_FAIL = 1, KSFT_SKIP = 4 };
@@ -21,13 +22,12 @@ struct options {
 	bool list;
 };
 
-struct totals {
-	unsigned int passed, failed, skipped;
-};
-
 /* Filled by the constructors, in the order of the source. */
 static struct test_case *cases;
-static int ended_by;		/* signal; 0: none came */
+static volatile int ended_by;	/* signal; 0: none came */
+static unsigned int jobs = 1;	/* tests at a time */
+/* Where several processes run them: a byte a test, set by who takes it. */
+static unsigned char *taken;
 
 /**
  * test_register_case() - add a test to those that the program runs
@@ -77,6 +77,16 @@ static unsigned long environment_number(const char *name)
 }
 
 /**
+ * test_sample_divisor() - how much less than all is to be tried
+ *
+ * Return: TEST_SAMPLE_DIVISOR, or 1.
+ */
+unsigned long test_sample_divisor(void)
+{
+	return environment_number("TEST_SAMPLE_DIVISOR");
+}
+
+/**
  * test_sample() - how many of something a test is to try
  * @full: how many in a full run
  *
@@ -84,7 +94,7 @@ static unsigned long environment_number(const char *name)
  */
 unsigned long test_sample(unsigned long full)
 {
-	unsigned long part = full / environment_number("TEST_SAMPLE_DIVISOR");
+	unsigned long part = full / test_sample_divisor();
 
 	return part ? part : 1;
 }
@@ -269,6 +279,14 @@ int test_is_long(void)
 	return text && !strcmp(text, "1");
 }
 
+/* Each test is run by one process. */
+static bool take_next(void)
+{
+	static size_t next;
+
+	return !taken || !__atomic_exchange_n(&taken[next++], 1, __ATOMIC_RELAXED);
+}
+
 static int run_one(const struct test_case *test,
 		   const struct test_variant *variant, struct totals *totals)
 {
@@ -276,6 +294,8 @@ static int run_one(const struct test_case *test,
 	uint64_t start = now_ns();
 	int ret;
 
+	if (!take_next())
+		return 0;
 	memset(test_now.verdict, 0, sizeof(*test_now.verdict));
 	if (directory_create(dir, sizeof(dir))) {
 		printf("Bail out! %s cannot be made\n", dir);
@@ -354,26 +374,55 @@ static int list_one(const struct test_case *test,
 	return count_one(test, variant, totals);
 }
 
-static int run_all(const struct options *options)
+/* All tests, or those that no other process takes. */
+static int run_here_all(const struct options *options, struct totals *totals)
 {
-	struct totals planned = { 0 }, totals = { 0 };
 	sigset_t set;
-	int ret;
 
-	visit_all(options, count_one, &planned);
-	printf("KTAP version 1\n1..%u\n", planned.passed);
 	test_now.verdict = mmap(NULL, sizeof(*test_now.verdict),
 				PROT_READ | PROT_WRITE,
 				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (test_now.verdict == MAP_FAILED)
-		return KSFT_FAIL;
+		return -ENOMEM;
 	/* A shell without job control has them ignored in the background. */
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 	waited_signals(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	ret = visit_all(options, run_one, &totals);
+	return visit_all(options, run_one, totals);
+}
+
+static void run_share(void *arg)
+{
+	struct totals mine = { 0 };
+
+	run_here_all(arg, &mine);
+}
+
+static int run_parallel(struct options *options, unsigned int planned, struct totals *totals)
+{
+	int ret;
+
+	taken = mmap(NULL, planned + 1, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		     -1, 0);
+	if (taken == MAP_FAILED)
+		return -ENOMEM;
+	ret = parallel_run(jobs, run_share, options, totals, &ended_by);
+	if (!ret && totals->passed + totals->failed + totals->skipped < planned)
+		ret = -EIO;		/* one of them died, or was ended */
+	return ret;
+}
+
+static int run_all(struct options *options)
+{
+	struct totals planned = { 0 }, totals = { 0 };
+	int ret;
+
+	visit_all(options, count_one, &planned);
+	printf("KTAP version 1\n1..%u\n", planned.passed);
+	ret = jobs > 1 ? run_parallel(options, planned.passed, &totals)
+		       : run_here_all(options, &totals);
 	printf("# Totals: pass:%u fail:%u xfail:0 xpass:0 skip:%u error:0\n",
 	       totals.passed, totals.failed, totals.skipped);
 	if (ret || totals.failed || !planned.passed)
@@ -382,9 +431,19 @@ static int run_all(const struct options *options)
 }
 
 /**
+ * test_jobs() - how many tests of this program may run at a time
+ * @count: how many; 1 where it is not called. -j overrides it
+ */
+void test_jobs(unsigned int count)
+{
+	jobs = count;
+}
+
+/**
  * test_harness_run() - the main() of a test program
  * @argc: as main()'s
- * @argv: -l lists the tests, -t PATTERN runs those with that name
+ * @argv: -l lists the tests, -t PATTERN runs those with that name, -j N runs
+ * N at a time
  *
  * Return: the program's exit code.
  */
@@ -394,8 +453,11 @@ int test_harness_run(int argc, char **argv)
 	struct totals listed = { 0 };
 	int option;
 
-	while ((option = getopt(argc, argv, "lt:")) != -1) {
+	while ((option = getopt(argc, argv, "j:lt:")) != -1) {
 		switch (option) {
+		case 'j':
+			jobs = (unsigned int)atoi(optarg);
+			break;
 		case 'l':
 			options.list = true;
 			break;
@@ -403,7 +465,7 @@ int test_harness_run(int argc, char **argv)
 			options.pattern = optarg;
 			break;
 		default:
-			fprintf(stderr, "usage: %s [-l] [-t NAME|PATTERN]\n",
+			fprintf(stderr, "usage: %s [-l] [-t NAME|PATTERN] [-j N]\n",
 				argv[0]);
 			return KSFT_FAIL;
 		}

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* inspect.c - look at guests and hosts from outside, as nobody asks them. */
+/* inspect.c - look at guests from outside, as nobody asks them. */
 #include "selftests/lib/inspect.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #define CALL_MS		30000
 #define CHUNK		(1u << 20)
 #define PAGE		4096u
+#define DAMAGED		16
 
 static int guest_call(const struct host *host, const char *name,
 		      struct json_object *request, struct vmm_call *call,
@@ -211,6 +211,50 @@ int guest_memory_copy(const struct host *host, const char *name, char **copy,
 	return ret;
 }
 
+static int page_damage(int fd, off_t at)
+{
+	uint8_t byte;
+
+	if (lseek(fd, at, SEEK_DATA) != at)
+		return 0;	/* a hole: it is to come yet */
+	if (sys_retry(pread(fd, &byte, 1, at)) != 1)
+		return -EIO;
+	byte ^= 1;
+	return sys_retry(pwrite(fd, &byte, 1, at)) == 1 ? 1 : -EIO;
+}
+
+/**
+ * guest_damage() - change memory behind everybody's back
+ * @host: where the guest is
+ * @name: of the guest, in shared memory
+ * @fail: says why not
+ *
+ * One bit in each of a few pages that are there, spread over the upper half:
+ * the guest's tables lie below.
+ *
+ * Return: how many pages, or -errno.
+ */
+int guest_damage(const struct host *host, const char *name, struct fail *fail)
+{
+	struct guest_view view;
+	int fd, damaged = 0, i, ret = guest_view_get(host, name, &view, fail);
+
+	if (ret < 0)
+		return ret;
+	fd = memory_file(host, name, &view, fail);
+	ret = fd < 0 ? fd : 0;
+	for (i = 0; i < DAMAGED && ret >= 0; i++) {
+		uint64_t at = view.size / 2 + view.size / 2 / DAMAGED * (uint64_t)i;
+
+		ret = page_damage(fd, (off_t)(at & ~(uint64_t)(PAGE - 1)));
+		damaged += ret > 0;
+	}
+	if (fd >= 0)
+		close(fd);
+	guest_view_fini(&view);
+	return ret < 0 ? ret : damaged;
+}
+
 /**
  * guest_memory_differs() - compare a guest, page by page, with a copy
  * @host: where it is, paused
@@ -249,142 +293,4 @@ int64_t guest_memory_differs(const struct host *host, const char *name,
 		close(fd);
 	guest_view_fini(&view);
 	return ret < 0 ? ret : differ;
-}
-
-/* ---- processes and files ------------------------------------------------- */
-
-static bool has_uffd(pid_t pid)
-{
-	char path[64], link[64];
-	struct dirent *entry;
-	bool found = false;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-	dir = opendir(path);
-	while (dir && (entry = readdir(dir))) {
-		ssize_t got = readlinkat(dirfd(dir), entry->d_name, link,
-					 sizeof(link) - 1);
-
-		link[got > 0 ? got : 0] = '\0';
-		found |= !!strstr(link, "userfaultfd");
-	}
-	if (dir)
-		closedir(dir);
-	return found;
-}
-
-/**
- * process_is_ordinary() - is there nothing left of a userfaultfd?
- * @pid: of a guest
- *
- * Neither a descriptor nor a registered mapping.
- *
- * Return: 1 when so, 0 when not, or -errno.
- */
-int process_is_ordinary(pid_t pid)
-{
-	char path[64], line[512];
-	__cleanup_file FILE *file = NULL;
-	bool registered = false;
-
-	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
-	file = fopen(path, "re");
-	if (!file)
-		return -ESRCH;
-	while (fgets(line, sizeof(line), file))
-		registered |= !strncmp(line, "VmFlags:", 8) &&
-			      (strstr(line, " um") || strstr(line, " uw") ||
-			       strstr(line, " ui"));
-	return !registered && !has_uffd(pid);
-}
-
-static bool process_is(const char *pid, const struct stat *netns,
-		       const char *name)
-{
-	char path[64], comm[32] = "";
-	__cleanup_file FILE *file = NULL;
-	struct stat own;
-
-	snprintf(path, sizeof(path), "/proc/%.16s/ns/net", pid);
-	if (stat(path, &own) || own.st_dev != netns->st_dev ||
-	    own.st_ino != netns->st_ino)
-		return false;
-	snprintf(path, sizeof(path), "/proc/%.16s/comm", pid);
-	file = fopen(path, "re");
-	if (!file || !fgets(comm, sizeof(comm), file))
-		return false;
-	comm[strcspn(comm, "\n")] = '\0';
-	return !name || !strcmp(comm, name);
-}
-
-static int processes(const struct host *host, const char *name, pid_t *last)
-{
-	struct dirent *entry;
-	struct stat netns;
-	int found = 0;
-	DIR *proc;
-
-	if (fstat(host->netns, &netns))
-		return -EBADF;
-	proc = opendir("/proc");
-	while (proc && (entry = readdir(proc))) {
-		if (atoi(entry->d_name) <= 0 ||
-		    !process_is(entry->d_name, &netns, name))
-			continue;
-		*last = atoi(entry->d_name);
-		found++;
-	}
-	if (proc)
-		closedir(proc);
-	return found;
-}
-
-/**
- * host_processes() - count processes on a host
- * @host: where
- * @name: that they call themselves, or NULL: any
- *
- * Return: how many, or -errno.
- */
-int host_processes(const struct host *host, const char *name)
-{
-	pid_t last;
-
-	return processes(host, name, &last);
-}
-
-/**
- * host_worker() - find the one process of a name on a host
- * @host: where
- * @name: "source" or "dest"
- *
- * Return: its pid, or -ESRCH: there is none, or more.
- */
-pid_t host_worker(const struct host *host, const char *name)
-{
-	pid_t last = -1;
-
-	return processes(host, name, &last) == 1 ? last : -ESRCH;
-}
-
-/**
- * host_files() - count files that a migration may have left
- * @host: where
- * @prefix: of names in its run_dir
- *
- * Return: how many, or -errno.
- */
-int host_files(const struct host *host, const char *prefix)
-{
-	struct dirent *entry;
-	int found = 0;
-	DIR *dir = opendir(host->run_dir);
-
-	if (!dir)
-		return -ENOENT;
-	while ((entry = readdir(dir)))
-		found += !strncmp(entry->d_name, prefix, strlen(prefix));
-	closedir(dir);
-	return found;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* inspect.h - look at guests and hosts from outside, as nobody asks them. */
+/* inspect.h - look at guests from outside, as nobody asks them. */
 #ifndef STRADDLE_TEST_INSPECT_H
 #define STRADDLE_TEST_INSPECT_H
 
@@ -30,17 +30,11 @@ int guest_set_rate(const struct host *host, const char *name, uint64_t rate,
 /* A copy of all memory of a paused guest; free() it. */
 int guest_memory_copy(const struct host *host, const char *name, char **copy,
 		      uint64_t *size, struct fail *fail);
+/* Change a byte of pages that are there; how many, or -errno. Shared memory only. */
+int guest_damage(const struct host *host, const char *name, struct fail *fail);
 /* 4 KiB pages of a paused guest that differ from the copy, or -errno. */
 int64_t guest_memory_differs(const struct host *host, const char *name,
 			     const char *copy, uint64_t size,
 			     struct fail *fail);
-
-/* Does nothing of a userfaultfd stick to it? -errno: cannot be seen. */
-int process_is_ordinary(pid_t pid);
-/* Processes on a host, by what they call themselves; NULL: any. */
-int host_processes(const struct host *host, const char *name);
-/* Entries of its run_dir that begin so. */
-int host_files(const struct host *host, const char *prefix);
-pid_t host_worker(const struct host *host, const char *name);
 
 #endif

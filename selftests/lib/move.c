@@ -11,7 +11,7 @@
 #include <sys/un.h>
 
 #include "cleanup.h"
-#include "selftests/lib/inspect.h"
+#include "selftests/lib/traces.h"
 #include "sys.h"
 #include "tools/lib/migration_json.h"
 
@@ -310,31 +310,94 @@ void row_state(const struct host *host, const char *id, enum side side,
 	json_object_put(answer);
 }
 
-static int workers_count(const struct host *host)
+/**
+ * status_peer() - the other host, as status has it
+ * @host: of the agent; one migration is under way there
+ * @peer: receives it
+ * @size: of @peer
+ *
+ * Return: 0, -ENOENT: there is none, or more; or -errno.
+ */
+int status_peer(const struct host *host, char *peer, size_t size)
 {
-	struct json_object *answer, *list = NULL, *worker;
+	struct json_object *answer, *list = NULL;
 	struct fail fail = { 0 };
-	int count = 0, ret = agent_ask(host, &answer, &fail,
-				       "{\"do\":\"status\"}");
-	size_t i;
+	int ret = agent_ask(host, &answer, &fail, "{\"do\":\"status\"}");
 
 	if (ret < 0)
 		return ret;
 	json_object_object_get_ex(answer, "migrations", &list);
-	for (i = 0; i < json_object_array_length(list); i++)
-		if (json_object_object_get_ex(
-				json_object_array_get_idx(list, i), "worker",
-				&worker) && worker)
-			count++;
+	if (json_object_array_length(list) == 1)
+		snprintf(peer, size, "%s",
+			 json_text(json_object_array_get_idx(list, 0), "peer"));
+	else
+		ret = -ENOENT;
+	json_object_put(answer);
+	return ret;
+}
+
+/**
+ * fault_struck() - how often an injected fault struck
+ * @host: of the agent
+ * @spec: as it was given to --inject
+ *
+ * Return: that number; -ENOENT: it injects no such fault; or -errno.
+ */
+int64_t fault_struck(const struct host *host, const char *spec)
+{
+	struct json_object *answer, *inject = NULL, *list = NULL, *struck;
+	struct fail fail = { 0 };
+	int64_t count = agent_ask(host, &answer, &fail, "{\"do\":\"status\"}");
+	size_t i;
+
+	if (count < 0)
+		return count;
+	count = -ENOENT;
+	if (json_object_object_get_ex(answer, "inject", &inject))
+		json_object_object_get_ex(inject, "faults", &list);
+	for (i = 0; list && i < json_object_array_length(list); i++) {
+		struct json_object *fault = json_object_array_get_idx(list, i);
+
+		if (!strcmp(json_text(fault, "spec"), spec) &&
+		    json_object_object_get_ex(fault, "struck", &struck))
+			count = json_object_get_int64(struck);
+	}
 	json_object_put(answer);
 	return count;
 }
 
-/* Also those that nobody is told of, because they have no row yet. */
+static int workers_count(const struct host *host)
+{
+	struct json_object *answer, *workers = NULL;
+	struct fail fail = { 0 };
+	int count, ret = agent_ask(host, &answer, &fail, "{\"do\":\"status\"}");
+
+	if (ret < 0)
+		return ret;
+	json_object_object_get_ex(answer, "workers", &workers);
+	count = json_object_get_int(workers);
+	json_object_put(answer);
+	return count;
+}
+
+/* Also those of an earlier agent. */
 static int processes_count(const struct host *host)
 {
 	return host_processes(host, "source") + host_processes(host, "dest") +
-	       host_processes(host, "answer");
+	       host_processes(host, "answer") + host_processes(host, "settle");
+}
+
+/**
+ * host_workers() - how many workers does an agent have?
+ * @host: of the agent
+ *
+ * Return: that number, or -errno: it does not answer.
+ */
+int host_workers(const struct host *host)
+{
+	int told = workers_count(host);
+
+	return told < 0 ? told : told + processes_count(host);
 }
 
 /**
@@ -348,11 +411,9 @@ int host_settle(const struct host *host)
 	int i, count = 0;
 
 	for (i = 0; i < SETTLE_TRIES; i++) {
-		count = workers_count(host);
-		if (count < 0)
+		count = host_workers(host);
+		if (count <= 0)
 			return count;
-		if (!count && !processes_count(host))
-			return 0;
 		poll(NULL, 0, TRY_MS);
 	}
 	return -ETIMEDOUT;

@@ -46,9 +46,15 @@ void move_end(struct move *move);
 int move_run(struct move *move, const struct host *from, const char *guest,
 	     const char *to, const char *options);
 
+/* Who the other host is of the one migration that status shows. */
+int status_peer(const struct host *host, char *peer, size_t size);
 /* The state of a side's row in a host's history, "" for none. */
 void row_state(const struct host *host, const char *id, enum side side,
 	       char *state, size_t size);
+/* How often a fault of its --inject struck a host; -ENOENT: it has no such. */
+int64_t fault_struck(const struct host *host, const char *spec);
+/* Workers and their processes of a host; or -errno. */
+int host_workers(const struct host *host);
 /* Wait until no worker of the host is left. Return: 0 or -errno. */
 int host_settle(const struct host *host);
 

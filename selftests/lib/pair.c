@@ -76,6 +76,11 @@ static int agent_ready(const struct host *host, pid_t pid, struct fail *fail)
 			host->name, log);
 }
 
+static const char *inject_of(const struct pair *pair, const struct host *host)
+{
+	return pair->inject[host == &pair->hosts->source ? SIDE_SOURCE : SIDE_DEST];
+}
+
 /**
  * pair_start_agent() - start straddled on a host, wait until it answers
  * @pair: of the host
@@ -90,7 +95,7 @@ pid_t pair_start_agent(struct pair *pair, const struct host *host,
 	const char *argv[ARGS_MAX] = { "straddled", "--listen", host->address,
 		"--state-dir", host->state_dir, "--run-dir", host->run_dir,
 		"--verbose" };
-	char psk[192];
+	char psk[192], seed[24];
 	size_t n = 8;
 	pid_t pid;
 	int ret;
@@ -114,6 +119,19 @@ pid_t pair_start_agent(struct pair *pair, const struct host *host,
 	}
 	if (pair->allow_qmp)
 		argv[n++] = "--allow-qmp";
+	if (inject_of(pair, host)) {
+		argv[n++] = "--inject";
+		argv[n++] = inject_of(pair, host);
+	}
+	if (pair->allow_peer) {
+		argv[n++] = "--allow-peer";
+		argv[n++] = pair->allow_peer;
+	}
+	if (inject_of(pair, host) && pair->inject_seed) {
+		snprintf(seed, sizeof(seed), "%" PRIu64, pair->inject_seed);
+		argv[n++] = "--inject-seed";
+		argv[n++] = seed;
+	}
 	/* For the guests that come in here. */
 	setenv("STRADDLE_WITNESS", pair->witness, 1);
 	pid = host_spawn(host, argv, "straddled.log", fail);
@@ -122,6 +140,42 @@ pid_t pair_start_agent(struct pair *pair, const struct host *host,
 		return pid;
 	ret = agent_ready(host, pid, fail);
 	return ret < 0 ? ret : pid;
+}
+
+static int pair_build(struct pair **pair, const struct pair *kind, const struct net_rate *rate,
+		      struct fail *fail)
+{
+	struct pair *made;
+	int ret;
+
+	if (!STRADDLE_INJECT && (kind->inject[SIDE_SOURCE] || kind->inject[SIDE_DEST]))
+		return fail_set(fail, -EOPNOTSUPP, "fault injection is not built in: "
+				"make INJECT=1");
+	made = malloc(sizeof(*made));
+	if (!made)
+		return -ENOMEM;
+	*made = *kind;
+	ret = two_hosts_create(&made->hosts, rate, fail);
+	if (ret < 0) {
+		free(made);
+		return ret;
+	}
+	snprintf(made->witness, sizeof(made->witness), "%s/witness",
+		 made->hosts->dir);
+	if (kind->security == PAIR_X509)
+		ret = two_hosts_issue(made->hosts, fail);
+	if (!ret)
+		made->source_agent = pair_start_agent(made,
+				&made->hosts->source, fail);
+	if (!ret && made->source_agent > 0)
+		made->dest_agent = pair_start_agent(made, &made->hosts->dest,
+						    fail);
+	if (ret < 0 || made->source_agent < 0 || made->dest_agent <= 0) {
+		pair_destroy(made);
+		return ret < 0 ? ret : -ENOTCONN;
+	}
+	*pair = made;
+	return 0;
 }
 
 /**
@@ -136,33 +190,49 @@ pid_t pair_start_agent(struct pair *pair, const struct host *host,
 int pair_create(struct pair **pair, enum pair_security security,
 		const struct net_rate *rate, struct fail *fail)
 {
-	struct pair *made = calloc(1, sizeof(*made));
-	int ret;
+	const struct pair kind = { .security = security };
 
-	if (!made)
-		return -ENOMEM;
-	made->security = security;
-	ret = two_hosts_create(&made->hosts, rate, fail);
-	if (ret < 0) {
-		free(made);
-		return ret;
-	}
-	snprintf(made->witness, sizeof(made->witness), "%s/witness",
-		 made->hosts->dir);
-	if (security == PAIR_X509)
-		ret = two_hosts_issue(made->hosts, fail);
-	if (!ret)
-		made->source_agent = pair_start_agent(made,
-				&made->hosts->source, fail);
-	if (!ret && made->source_agent > 0)
-		made->dest_agent = pair_start_agent(made, &made->hosts->dest,
-						    fail);
-	if (ret < 0 || made->source_agent < 0 || made->dest_agent <= 0) {
-		pair_destroy(made);
-		return ret < 0 ? ret : -ENOTCONN;
-	}
-	*pair = made;
-	return 0;
+	return pair_build(pair, &kind, rate, fail);
+}
+
+/**
+ * pair_create_faulty() - two hosts whose agents inject faults
+ * @pair: receives them; pair_destroy() removes every trace
+ * @security: of the connections between them
+ * @rate: of the link, or NULL
+ * @source: what the source's agents inject, now and later ones; or NULL
+ * @dest: what the dest's do
+ * @fail: says why not
+ *
+ * Return: 0, -EOPNOTSUPP (agents of this build inject nothing) or -errno.
+ */
+int pair_create_faulty(struct pair **pair, enum pair_security security,
+		       const struct net_rate *rate, const char *source,
+		       const char *dest, struct fail *fail)
+{
+	const struct pair kind = { .security = security, .inject = { source, dest } };
+
+	return pair_build(pair, &kind, rate, fail);
+}
+
+/**
+ * pair_create_seeded() - two hosts whose agents inject the same each time
+ * @pair: receives them; pair_destroy() removes every trace
+ * @security: of the connections between them
+ * @inject: by enum side; each may be NULL
+ * @seed: what chance depends on; 0: it is chance
+ * @fail: says why not
+ *
+ * Return: as pair_create_faulty().
+ */
+int pair_create_seeded(struct pair **pair, enum pair_security security,
+		       const char *const inject[2], uint64_t seed, struct fail *fail)
+{
+	const struct pair kind = {
+		.security = security, .inject = { inject[0], inject[1] }, .inject_seed = seed,
+	};
+
+	return pair_build(pair, &kind, NULL, fail);
 }
 
 /**

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "fail.h"
+#include "protocol/message.h"
 #include "selftests/lib/topology.h"
 #include "tools/guests/vmm_client.h"
 
@@ -23,6 +24,9 @@ struct pair {
 	struct two_hosts *hosts;
 	enum pair_security security;
 	bool allow_qmp;			/* for agents that are started later */
+	const char *inject[2];		/* by enum side: --inject, or NULL */
+	const char *allow_peer;		/* likewise; NULL: everybody */
+	uint64_t inject_seed;		/* 0: a random one */
 	pid_t source_agent, dest_agent;
 	char witness[160];
 };
@@ -35,6 +39,13 @@ struct guest_stats {
 
 int pair_create(struct pair **pair, enum pair_security security,
 		const struct net_rate *rate, struct fail *fail);
+/* The same, with faults for either agent; NULL: none. -EOPNOTSUPP: this build has none. */
+int pair_create_faulty(struct pair **pair, enum pair_security security,
+		       const struct net_rate *rate, const char *source,
+		       const char *dest, struct fail *fail);
+/* The same: which bit is flipped, say, depends on @seed; 0: on chance. */
+int pair_create_seeded(struct pair **pair, enum pair_security security,
+		       const char *const inject[2], uint64_t seed, struct fail *fail);
 void pair_destroy(struct pair *pair);
 pid_t pair_start_agent(struct pair *pair, const struct host *host,
 		       struct fail *fail);

@@ -71,7 +71,7 @@ static int cert_fill(gnutls_x509_crt_t cert, gnutls_x509_privkey_t key,
 	if (code >= 0)
 		code = gnutls_x509_crt_set_serial(cert, serial,
 						  sizeof(serial));
-	if (code >= 0)
+	if (code >= 0 && name)
 		code = gnutls_x509_crt_set_dn_by_oid(cert,
 				GNUTLS_OID_X520_COMMON_NAME, 0, name,
 				(unsigned int)strlen(name));
@@ -93,16 +93,30 @@ static int cert_mark_authority(gnutls_x509_crt_t cert)
 	return gnutls_x509_crt_set_key_usage(cert, GNUTLS_KEY_KEY_CERT_SIGN);
 }
 
-/* Whom the certificate names, and what it is good for. */
-static int cert_mark_host(gnutls_x509_crt_t cert, const char *name,
-			  const char *address, const char *purpose)
+/* Whom the certificate names; nobody where they are NULL. */
+static int cert_name_host(gnutls_x509_crt_t cert, const char *name, const char *address)
 {
 	struct in_addr ip;
-	int code;
+	int code = 0;
 
-	if (inet_pton(AF_INET, address, &ip) != 1)
+	if (address && inet_pton(AF_INET, address, &ip) != 1)
 		return GNUTLS_E_INVALID_REQUEST;
-	code = gnutls_x509_crt_set_basic_constraints(cert, 0, -1);
+	if (address)
+		code = gnutls_x509_crt_set_subject_alt_name(cert,
+				GNUTLS_SAN_IPADDRESS, &ip, sizeof(ip),
+				GNUTLS_FSAN_SET);
+	if (code >= 0 && name)
+		code = gnutls_x509_crt_set_subject_alt_name(cert,
+				GNUTLS_SAN_DNSNAME, name,
+				(unsigned int)strlen(name), GNUTLS_FSAN_APPEND);
+	return code;
+}
+
+/* What the certificate is good for. */
+static int cert_mark_host(gnutls_x509_crt_t cert, const char *purpose)
+{
+	int code = gnutls_x509_crt_set_basic_constraints(cert, 0, -1);
+
 	if (code >= 0)
 		code = gnutls_x509_crt_set_key_usage(cert,
 				GNUTLS_KEY_DIGITAL_SIGNATURE |
@@ -110,14 +124,6 @@ static int cert_mark_host(gnutls_x509_crt_t cert, const char *name,
 				GNUTLS_KEY_KEY_ENCIPHERMENT);
 	if (code >= 0)
 		code = gnutls_x509_crt_set_key_purpose_oid(cert, purpose, 0);
-	if (code >= 0)
-		code = gnutls_x509_crt_set_subject_alt_name(cert,
-				GNUTLS_SAN_IPADDRESS, &ip, sizeof(ip),
-				GNUTLS_FSAN_SET);
-	if (code >= 0)
-		code = gnutls_x509_crt_set_subject_alt_name(cert,
-				GNUTLS_SAN_DNSNAME, name,
-				(unsigned int)strlen(name), GNUTLS_FSAN_APPEND);
 	return code;
 }
 
@@ -221,6 +227,7 @@ static int key_write(gnutls_x509_privkey_t key, const char *dir,
 }
 
 struct holder {
+	const char *common;		/* name; NULL, as the others: none */
 	const char *name, *address;
 	const char *purpose;
 	const char *cert_file, *key_file;
@@ -230,12 +237,13 @@ struct holder {
 static int cert_sign(struct pki *pki, gnutls_x509_crt_t cert,
 		     gnutls_x509_privkey_t key, const struct holder *holder)
 {
-	int code = cert_fill(cert, key, holder->name, ++pki->serial,
+	int code = cert_fill(cert, key, holder->common, ++pki->serial,
 			     holder->days);
 
 	if (code >= 0)
-		code = cert_mark_host(cert, holder->name, holder->address,
-				      holder->purpose);
+		code = cert_mark_host(cert, holder->purpose);
+	if (code >= 0)
+		code = cert_name_host(cert, holder->name, holder->address);
 	if (code >= 0)
 		code = gnutls_x509_crt_sign2(cert, pki->cert, pki->key,
 					     GNUTLS_DIG_SHA512, 0);
@@ -299,7 +307,7 @@ int pki_issue(struct pki *pki, const char *dir, const char *name,
 	      const char *address, int days)
 {
 	struct holder holder = {
-		.name = name, .address = address, .days = days,
+		.common = name, .name = name, .address = address, .days = days,
 		.purpose = GNUTLS_KP_TLS_WWW_SERVER,
 		.cert_file = "libvirt/servercert.pem",
 		.key_file = "libvirt/private/serverkey.pem",
@@ -316,4 +324,60 @@ int pki_issue(struct pki *pki, const char *dir, const char *name,
 	if (!ret)
 		ret = pair_issue(pki, dir, &holder);
 	return ret;
+}
+
+/**
+ * pki_issue_named() - give a host that has a certificate to connect another one
+ * @pki: the authority
+ * @dir: of pki_issue()
+ * @common: its common name
+ * @name: its name as a host
+ * @address: its IPv4 address
+ *
+ * Each may be NULL: then it has none.
+ *
+ * Return: 0 or -errno.
+ */
+int pki_issue_named(struct pki *pki, const char *dir, const char *common, const char *name,
+		    const char *address)
+{
+	const struct holder holder = {
+		.common = common, .name = name, .address = address, .days = 1,
+		.purpose = GNUTLS_KP_TLS_WWW_CLIENT,
+		.cert_file = "libvirt/clientcert.pem",
+		.key_file = "libvirt/private/clientkey.pem",
+	};
+
+	return pair_issue(pki, dir, &holder);
+}
+
+/**
+ * pki_client_digest() - SHA-256 of the certificate that a host connects with
+ * @dir: of pki_issue()
+ * @digest: receives 32 bytes
+ *
+ * Return: 0 or -errno.
+ */
+int pki_client_digest(const char *dir, unsigned char *digest)
+{
+	gnutls_x509_crt_t cert;
+	gnutls_datum_t text;
+	size_t size = 32;
+	char path[512];
+	int code;
+
+	snprintf(path, sizeof(path), "%s/libvirt/clientcert.pem", dir);
+	code = gnutls_load_file(path, &text);
+	if (code)
+		return tls_errno(code);
+	code = gnutls_x509_crt_init(&cert);
+	if (!code) {
+		code = gnutls_x509_crt_import(cert, &text, GNUTLS_X509_FMT_PEM);
+		if (!code)
+			code = gnutls_x509_crt_get_fingerprint(cert, GNUTLS_DIG_SHA256, digest,
+							       &size);
+		gnutls_x509_crt_deinit(cert);
+	}
+	gnutls_free(text.data);
+	return tls_errno(code);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* process.c - wait for a child; stop it; kill all there is in a namespace. */
 #include <dirent.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -12,6 +14,8 @@
 #include "sys.h"
 
 #define STOP_TIMEOUT_MS	10000
+#define FREEZE_TRIES	1000	/* 10 ms apart */
+#define FREEZE_MS	10
 
 static int pidfd_of(pid_t pid)
 {
@@ -59,6 +63,57 @@ int process_stop(pid_t pid)
 		return ret;
 	kill(pid, SIGKILL);
 	return process_wait(pid, -1);
+}
+
+static bool thread_is_stopped(pid_t pid, const char *thread)
+{
+	char path[300], line[512], *name_end;
+	__cleanup_file FILE *file = NULL;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%s/stat", (int)pid, thread);
+	file = fopen(path, "re");
+	if (!file || !fgets(line, sizeof(line), file))
+		return true;		/* it has ended */
+	name_end = strrchr(line, ')');
+	return name_end && !strncmp(name_end, ") T", 3);
+}
+
+static bool threads_are_stopped(pid_t pid)
+{
+	bool stopped = true;
+	struct dirent *entry;
+	char path[48];
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	tasks = opendir(path);
+	while (tasks && (entry = readdir(tasks)))
+		if (*entry->d_name != '.')
+			stopped &= thread_is_stopped(pid, entry->d_name);
+	if (tasks)
+		closedir(tasks);
+	return tasks && stopped;
+}
+
+/**
+ * process_freeze() - stop a process (SIGSTOP), and wait until it stands still
+ * @pid: of any process
+ *
+ * The signal goes to one thread, which has the others stop when it runs next:
+ * on a busy host they run on until then.
+ *
+ * Return: 0, -ETIMEDOUT or another -errno.
+ */
+int process_freeze(pid_t pid)
+{
+	int i, ret = sys_ret(kill(pid, SIGSTOP));
+
+	for (i = 0; i < FREEZE_TRIES && !ret; i++) {
+		if (threads_are_stopped(pid))
+			return 0;
+		poll(NULL, 0, FREEZE_MS);
+	}
+	return ret ? ret : -ETIMEDOUT;
 }
 
 static bool is_in_netns(int pid, const struct stat *netns)

@@ -8,6 +8,7 @@
 
 int process_wait(pid_t pid, int timeout_ms);
 int process_stop(pid_t pid);
+int process_freeze(pid_t pid);
 void process_kill_netns(int netns);
 
 #endif

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* topology.c - build two hosts, run programs in them, take them down. */
+#include <arpa/inet.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 
 #include "cleanup.h"
@@ -169,6 +172,43 @@ int two_hosts_issue(struct two_hosts *hosts, struct fail *fail)
 		fail_set(fail, ret, "cannot make certificates: %s",
 			 strerror(-ret));
 	return ret;
+}
+
+static int link_address(int fd, unsigned long what, const char *text)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	struct ifreq request = { .ifr_name = HOST_LINK };
+
+	inet_pton(AF_INET, text, &address.sin_addr);
+	memcpy(&request.ifr_addr, &address, sizeof(address));
+	return sys_ret(ioctl(fd, what, &request));
+}
+
+static int readdress(void *arg)
+{
+	__cleanup_fd int fd = sys_ret(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+	int ret = fd < 0 ? fd : link_address(fd, SIOCSIFADDR, arg);
+
+	return ret ? ret : link_address(fd, SIOCSIFNETMASK, "255.255.255.0");
+}
+
+/**
+ * host_readdress() - give a host another address, and take the one that it has
+ * @host: whose; programs that listen at the old address are not told
+ * @address: IPv4, in 10.88.0.0/24; used from now on
+ * @fail: says why not
+ *
+ * Return: 0 or -errno.
+ */
+int host_readdress(struct host *host, const char *address, struct fail *fail)
+{
+	int ret = netns_run(host->netns, readdress, (void *)address);
+
+	if (ret)
+		return fail_set(fail, ret, "cannot give %s to host %s: %s", address,
+				host->name, strerror(-ret));
+	host->address = address;
+	return 0;
 }
 
 /* In the child: does not return. */

@@ -39,6 +39,8 @@ void two_hosts_destroy(struct two_hosts *hosts);
 int two_hosts_limit(struct two_hosts *hosts, const struct net_rate *rate,
 		    struct fail *fail);
 int two_hosts_issue(struct two_hosts *hosts, struct fail *fail);
+/* Another address in the place of the one that it has. */
+int host_readdress(struct host *host, const char *address, struct fail *fail);
 
 pid_t host_spawn(const struct host *host, const char *const argv[],
 		 const char *log, struct fail *fail);

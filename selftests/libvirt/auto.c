@@ -92,7 +92,7 @@ TEST_F_TIMEOUT(production, libvirt_is_taken_where_the_dest_cannot, TIMEOUT_S)
 	struct moving *moving = &self->choice.moving;
 
 	ASSERT_EQ(0, virt_host_run(moving->dest, hide, NULL, 0, NULL));
-	moving_agent(moving, moving->dest);
+	moving_agent(moving, moving->dest, NULL);
 	moving_guest(moving, 10);
 	migrate(&self->choice, "\"live\":true");
 	expect_native(&self->choice, moving->dest->host->address);
@@ -100,7 +100,7 @@ TEST_F_TIMEOUT(production, libvirt_is_taken_where_the_dest_cannot, TIMEOUT_S)
 
 TEST_F_TIMEOUT(engine, straddle_is_taken_where_it_can, TIMEOUT_S)
 {
-	moving_agent(&self->choice.moving, self->choice.moving.dest);
+	moving_agent(&self->choice.moving, self->choice.moving.dest, NULL);
 	moving_guest(&self->choice.moving, 10);
 	migrate(&self->choice, "\"live\":true,\"postcopy\":true");
 	EXPECT_EQ(self->choice.note, strstr(self->choice.note, "engine straddle")) {

@@ -14,10 +14,10 @@
 #include "harness.h"
 #include "hold.h"
 #include "journey.h"
-#include "selftests/lib/inspect.h"
 #include "selftests/lib/move.h"
 #include "selftests/lib/process.h"
 #include "selftests/lib/program.h"
+#include "selftests/lib/traces.h"
 #include "sys.h"
 #include "uffd/sys.h"
 
@@ -475,9 +475,8 @@ TEST_F_TIMEOUT(definition, one_that_was_replaced_is_restored_before_go, TIMEOUT_
 	close(lease);
 	ASSERT_EQ(0, sys_wait_fd(worker, POLLIN, 60000));
 	close(worker);
-	EXPECT_STREQ("shut off, stored: old, autostart",
-		     known(field, field->dest, GUEST));
-	journey->agents[1] = journey_agent(field->dest);
+	/* The worker cannot know whether GO was written: the next agent does. */
+	journey->agents[1] = journey_agent(field->dest, NULL);
 	EXPECT_EQ(-ECANCELED, move_wait(&journey->move));
 	EXPECT_STREQ("RESUMED", journey->move.state);
 	move_end(&journey->move);

@@ -13,7 +13,7 @@
 
 #include "harness.h"
 #include "mishap.h"
-#include "selftests/lib/inspect.h"
+#include "selftests/lib/traces.h"
 
 #define TRIES		200
 #define TRY_MS		100

@@ -13,7 +13,7 @@
 #include "harness.h"
 #include "hold.h"
 #include "mishap.h"
-#include "selftests/lib/inspect.h"
+#include "selftests/lib/traces.h"
 
 /* ---- loaded at the dest, and waiting for GO ------------------------------- */
 
@@ -194,9 +194,9 @@ TEST_F_LONG(past_go, qemu_that_dies_at_the_dest_is_never_resumed_here, JOURNEY_T
 
 	mishap_kill(domain_qemu(base->dest, JOURNEY_GUEST));
 	EXPECT_EQ(-ECANCELED, move_wait(&base->journey.move));
-	EXPECT_STREQ("HELD", base->journey.move.state);
+	EXPECT_STREQ("DIED_THERE", base->journey.move.state);
 	EXPECT_NE(NULL, strstr(base->journey.move.error, "operator"));
-	mishap_rows(base, "HELD", "DIED");
+	mishap_rows(base, "DIED_THERE", "DIED");
 	EXPECT_EQ(0, domain_state(base->source, JOURNEY_GUEST, state, sizeof(state)));
 	EXPECT_STREQ("paused", state);
 	EXPECT_EQ(0, host_processes(base->dest->host, "qemu-system-x86"));

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "harness.h"
-#include "selftests/lib/inspect.h"
+#include "selftests/lib/traces.h"
 #include "sys.h"
 
 #define BASE		VIRT_SHARED "/base.qcow2"

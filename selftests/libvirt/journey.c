@@ -11,8 +11,8 @@
 
 #include "cleanup.h"
 #include "harness.h"
-#include "selftests/lib/inspect.h"
 #include "selftests/lib/process.h"
+#include "selftests/lib/traces.h"
 #include "sys.h"
 
 #define AGENT_LOG	"straddled.log"
@@ -49,17 +49,18 @@ static bool agent_answers(const struct host *host)
 /**
  * journey_agent() - start the agent of a host, wait until it answers
  * @virt: the host; it has none
+ * @inject: a fault (straddled --inject), or NULL
  *
  * Return: its pid.
  */
-pid_t journey_agent(struct virt_host *virt)
+pid_t journey_agent(struct virt_host *virt, const char *inject)
 {
 	const struct host *host = virt->host;
 	char psk[192], log[2048] = "";
 	const char *const argv[] = {
 		"straddled", "--listen", host->address, "--psk-file", psk,
 		"--state-dir", host->state_dir, "--run-dir", host->run_dir,
-		"--verbose", NULL
+		"--verbose", inject ? "--inject" : NULL, inject, NULL
 	};
 	struct fail fail = { 0 };
 	pid_t pid;
@@ -108,8 +109,8 @@ void journey_up(struct journey *journey, const struct virt_options *options)
 		ASSERT_FALSE(virt_is_required());
 		SKIP(return, "the guest of selftests/libvirt/guest is not built");
 	}
-	journey->agents[0] = journey_agent(journey->here);
-	journey->agents[1] = journey_agent(journey->there);
+	journey->agents[0] = journey_agent(journey->here, NULL);
+	journey->agents[1] = journey_agent(journey->there, NULL);
 }
 
 /**

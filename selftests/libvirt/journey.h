@@ -40,7 +40,7 @@ struct journey {
 
 void journey_up(struct journey *journey, const struct virt_options *options);
 void journey_down(struct journey *journey);
-pid_t journey_agent(struct virt_host *virt);
+pid_t journey_agent(struct virt_host *virt, const char *inject);
 
 /* Start it with two disks of its own in front, and @words for its kernel. */
 void journey_prepare(struct journey *journey, const struct domain *domain,

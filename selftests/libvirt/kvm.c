@@ -14,7 +14,7 @@
 
 #include "harness.h"
 #include "journey.h"
-#include "selftests/lib/inspect.h"
+#include "selftests/lib/traces.h"
 #include "sys.h"
 
 #define GUEST		"firmware"

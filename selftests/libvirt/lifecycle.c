@@ -12,7 +12,7 @@
 
 #include "harness.h"
 #include "mishap.h"
-#include "selftests/lib/inspect.h"
+#include "selftests/lib/traces.h"
 
 #define TRIES		200
 #define TRY_MS		50

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "harness.h"
-#include "selftests/lib/inspect.h"
+#include "selftests/lib/traces.h"
 #include "sys.h"
 #include "uffd/sys.h"
 
@@ -151,6 +151,22 @@ void mishap_images(struct mishap *self, struct virt_host *virt)
 }
 
 /**
+ * mishap_stays() - it failed, and the guest goes on here
+ * @self: of the migration
+ */
+void mishap_stays(struct mishap *self)
+{
+	mishap_rows(self, "RESUMED", "DISCARDED");
+	mishap_nothing(self->dest);
+	journey_is_here(&self->journey, "running");
+	journey_proves_itself(&self->journey);
+	/* Nothing that it was held by is left. */
+	EXPECT_EQ(0, mishap_sh(self->source, "! " VIRSH "qemu-monitor-command " JOURNEY_GUEST
+			       " --hmp 'info block -n' | grep straddle"));
+	mishap_images(self, self->source);
+}
+
+/**
  * mishap_goes_on() - it failed, was told why, and the guest goes on here
  * @self: of the migration
  * @words: part of the reason
@@ -164,14 +180,7 @@ void mishap_goes_on(struct mishap *self, const char *words)
 		TH_LOG("%s", move->error);
 		journey_explain(&self->journey);
 	}
-	mishap_rows(self, "RESUMED", "DISCARDED");
-	mishap_nothing(self->dest);
-	journey_is_here(&self->journey, "running");
-	journey_proves_itself(&self->journey);
-	/* Nothing that it was held by is left. */
-	EXPECT_EQ(0, mishap_sh(self->source, "! " VIRSH "qemu-monitor-command " JOURNEY_GUEST
-			       " --hmp 'info block -n' | grep straddle"));
-	mishap_images(self, self->source);
+	mishap_stays(self);
 }
 
 /**

@@ -31,6 +31,7 @@ void mishap_libvirtd(struct mishap *self, struct virt_host *virt);
 void mishap_rows(struct mishap *self, const char *source, const char *dest);
 void mishap_nothing(struct virt_host *virt);
 void mishap_images(struct mishap *self, struct virt_host *virt);
+void mishap_stays(struct mishap *self);
 void mishap_goes_on(struct mishap *self, const char *words);
 void mishap_arrives(struct mishap *self);
 

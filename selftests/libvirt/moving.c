@@ -23,17 +23,22 @@ const struct net_rate moving_slow = {
  * moving_agent() - start an agent, wait until it answers
  * @moving: whose host it is on
  * @virt: the host
+ * @inject: a fault (straddled --inject), or NULL
+ *
+ * Return: its pid.
  */
-void moving_agent(struct moving *moving, struct virt_host *virt)
+pid_t moving_agent(struct moving *moving, struct virt_host *virt, const char *inject)
 {
 	const struct host *host = virt->host;
 	const char *const argv[] = {
 		"straddled", "--listen", host->address, "--tls", "off",
-		"--state-dir", host->state_dir, "--run-dir", host->run_dir, NULL
+		"--state-dir", host->state_dir, "--run-dir", host->run_dir,
+		inject ? "--inject" : NULL, inject, NULL
 	};
+	pid_t pid = virt_host_spawn(virt, argv, "straddled.log", moving->fail);
 	int i, ret = -1;
 
-	ASSERT_LT(0, virt_host_spawn(virt, argv, "straddled.log", moving->fail)) {
+	ASSERT_LT(0, pid) {
 		TH_LOG("%s", moving->fail->text);
 	}
 	for (i = 0; i < TRIES && ret; i++) {
@@ -44,6 +49,7 @@ void moving_agent(struct moving *moving, struct virt_host *virt)
 			poll(NULL, 0, TRY_MS);
 	}
 	ASSERT_EQ(0, ret);
+	return pid;
 }
 
 /**
@@ -77,7 +83,7 @@ void moving_up(struct moving *moving, bool production)
 	moving->fail = &moving->ground.fail;
 	moving->source = &moving->ground.virts->source;
 	moving->dest = &moving->ground.virts->dest;
-	moving_agent(moving, moving->source);
+	moving->agent = moving_agent(moving, moving->source, NULL);
 	moving_by(moving, "native");
 }
 

@@ -12,6 +12,7 @@
 struct moving {
 	struct ground ground;
 	struct virt_host *source, *dest;
+	pid_t agent;			/* of the source */
 	char uri[256];			/* of the dest's libvirt */
 	char way[512];			/* options, as JSON: engine and uri */
 	struct fail *fail;
@@ -22,7 +23,7 @@ extern const struct net_rate moving_slow;
 
 void moving_up(struct moving *moving, bool production);
 void moving_down(struct moving *moving);
-void moving_agent(struct moving *moving, struct virt_host *virt);
+pid_t moving_agent(struct moving *moving, struct virt_host *virt, const char *inject);
 void moving_by(struct moving *moving, const char *engine);
 void moving_guest(struct moving *moving, unsigned int rate);
 void moving_start(struct moving *moving, struct move *move,

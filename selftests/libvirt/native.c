@@ -6,7 +6,7 @@
 
 #include "harness.h"
 #include "moving.h"
-#include "selftests/lib/inspect.h"
+#include "selftests/lib/traces.h"
 #include "sys.h"
 
 #define TRY_MS		50

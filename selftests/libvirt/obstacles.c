@@ -6,7 +6,7 @@
 
 #include "harness.h"
 #include "journey.h"
-#include "selftests/lib/inspect.h"
+#include "selftests/lib/traces.h"
 
 #define EMULATOR	VIRT_PRIVATE "/qemu"	/* either host has its own */
 #define ARGS_MAX	16

@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* qmp.c - QEMUs without libvirt move from host to host, or are refused. */
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "harness.h"
 #include "protocol/guest.h"
 #include "qmp_guest.h"
+#include "selftests/lib/inspect.h"
 #include "selftests/lib/move.h"
 #include "selftests/lib/process.h"
+#include "selftests/lib/traces.h"
 #include "selftests/lib/virt_host.h"
 #include "sys.h"
 #include "tools/guests/qmp_line.h"
 
 #define END_MS		10000
+#define TRIES		1200
+#define TRY_MS		25
 #define TIMEOUT_S	240
 
 FIXTURE(qmp) {
@@ -151,6 +157,87 @@ TEST_F_TIMEOUT(qmp, paused_one_stays_paused_and_is_marked_no_more, 60)
 	EXPECT_FALSE(seen.incoming);
 	guest_description_fini(&seen);
 	qmp_driver.close(guest);
+}
+
+static int resolve(FIXTURE_DATA(qmp) *self, int side, const char *const more[], char *text,
+		   size_t size)
+{
+	const struct host *hosts[] = { self->source, self->dest };
+	const char *argv[] = { "resolve", self->guest.names[side], more[0], more[1], more[2],
+			       NULL };
+
+	return pair_straddle(self->pair, hosts[side], argv, text, size);
+}
+
+static void reaches(const struct host *host, const char *id, enum side side,
+		    const char *state)
+{
+	char now[16] = "";
+	int i;
+
+	for (i = 0; i < TRIES && strcmp(now, state); i++) {
+		poll(NULL, 0, TRY_MS);
+		row_state(host, id, side, now, sizeof(now));
+	}
+	EXPECT_STREQ(state, now);
+}
+
+/* All of it is there, and its source stands still before it tears down its own. */
+static void arrive_unheard(FIXTURE_DATA(qmp) *self, struct move *move)
+{
+	static const char fault[] = "move.TEARING_DOWN:stall";
+	char options[128];
+	int i;
+
+	self->pair->inject[SIDE_SOURCE] = fault;
+	allow(self);
+	ASSERT_EQ(0, qmp_guest_idle(&self->guest, (const char *const[]){
+					    "-m", "16", "-uuid", self->guest.uuid, NULL },
+				    &self->fail));
+	snprintf(options, sizeof(options), "\"live\":true,\"postcopy\":true,\"dest_name\":\"%s\"",
+		 self->guest.names[1]);
+	ASSERT_EQ(0, move_start(move, self->source, self->guest.names[0], self->dest->address,
+				options));
+	for (i = 0; i < TRIES && fault_struck(self->source, fault) <= 0; i++)
+		poll(NULL, 0, TRY_MS);
+	ASSERT_EQ(0, net_link_down(self->dest->net, HOST_LINK, &self->fail));
+	EXPECT_EQ(0, kill(host_worker(self->source, "source"), SIGKILL));
+	reaches(self->dest, move->id, SIDE_DEST, "COMPLETE");
+	EXPECT_EQ(0, kill(host_worker(self->dest, "dest"), SIGKILL));
+	reaches(self->dest, move->id, SIDE_DEST, "DONE");
+}
+
+/* As its source was: QEMU answers us, and its memory is protected. */
+TEST_F_TIMEOUT(qmp, arrived_copy_that_was_taken_back_is_held, 90)
+{
+	struct move move = { .fd = -1 };
+	char text[4096] = "";
+	int i;
+
+	if (!STRADDLE_INJECT)
+		SKIP(return, "fault injection is not built in: make INJECT=1");
+	arrive_unheard(self, &move);
+	EXPECT_EQ(0, resolve(self, 0, (const char *const[]){ "--take-back", "--fenced",
+			     self->dest->address }, text, sizeof(text))) {
+		TH_LOG("%s", text);
+	}
+	ASSERT_EQ(0, net_link_up(self->dest->net, HOST_LINK, &self->fail));
+	reaches(self->dest, move.id, SIDE_DEST, "SUPERSEDED");
+	for (i = 0; i < TRIES && !strstr(text, "stopped (fenced)"); i++) {
+		poll(NULL, 0, TRY_MS);
+		pair_straddle(self->pair, self->dest, (const char *const[]){ "status", NULL },
+			      text, sizeof(text));
+	}
+	EXPECT_TRUE(strstr(text, "stopped (fenced)")) {
+		TH_LOG("%s", text);
+	}
+	EXPECT_EQ(0, resolve(self, 1, (const char *const[]){ "--give-up", self->guest.names[1],
+			     NULL }, text, sizeof(text))) {
+		TH_LOG("%s", text);
+	}
+	reaches(self->dest, move.id, SIDE_DEST, "DIED");
+	EXPECT_EQ(1, qmp_guest_owners(&self->guest));
+	move_end(&move);
 }
 
 /* Neither the agent nor its broker may signal it; it arrives as that user. */

@@ -10,7 +10,7 @@
 #include "cleanup.h"
 #include "harness.h"
 #include "images.h"
-#include "selftests/lib/inspect.h"
+#include "selftests/lib/traces.h"
 #include "sys.h"
 
 #define SLOW		"\"live\":true,\"copy_storage\":\"all\",\"bandwidth\":1048576"

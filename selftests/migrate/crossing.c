@@ -8,7 +8,9 @@
 #include "harness.h"
 
 #define ARGS_MAX	24
+#define LAST_BYTES	800	/* of a log that lacks something */
 #define ROW_TRIES	400
+#define STILL_TRIES	20
 #define TRY_MS		25
 
 const struct net_rate crossing_slow = {
@@ -33,6 +35,40 @@ void crossing_guest(struct pair *pair, const char *name,
 		options[n++] = *more++;
 	ASSERT_EQ(0, pair_start_guest(pair, name, options, &fail)) {
 		TH_LOG("%s", fail.text);
+	}
+}
+
+/**
+ * crossing_slow_guest() - start a guest on the source that touches few pages a second
+ * @pair: of the source
+ * @name: of the guest
+ * @memory: one more option of straddle-vmm, or NULL
+ */
+void crossing_slow_guest(struct pair *pair, const char *name, const char *memory)
+{
+	const char *const more[] = { "--working-set", "40M", "--workload", "random",
+				     "--rate", "200", memory, NULL };
+	struct fail fail = { 0 };
+
+	crossing_guest(pair, name, more);
+	ASSERT_EQ(0, guest_run_on(&pair->hosts->source, name, 100, &fail)) {
+		TH_LOG("%s", fail.text);
+	}
+}
+
+/**
+ * crossing_hold() - migrate it: it runs at the dest, and lacks most of its pages
+ * @pair: of both hosts
+ * @name: of a guest that is slow, on the source
+ * @move: receives the migration, which is held for as long as a test takes
+ */
+void crossing_hold(struct pair *pair, const char *name, struct move *move)
+{
+	ASSERT_EQ(0, move_start(move, &pair->hosts->source, name, pair->hosts->dest.address,
+				"\"live\":true,\"postcopy\":true,\"rounds_max\":0,"
+				"\"postcopy_bandwidth\":100000"));
+	ASSERT_EQ(0, move_wait_state(move, STATE_HELD)) {
+		TH_LOG("%s", move->error);
 	}
 }
 
@@ -78,6 +114,30 @@ void crossing_left(const struct host *host, const char *name, int guests)
 	EXPECT_FALSE(guest_exists(host, name));
 	EXPECT_EQ(0, host_files(host, "pages-"));
 	EXPECT_EQ(2 + guests, host_processes(host, NULL));
+}
+
+/**
+ * crossing_resumed_waits() - prove that who resumes a guest has vCPUs that wait
+ * @host: where a copy of it is, paused
+ * @name: of the guest
+ *
+ * What watches over the copy is to stand still meanwhile.
+ */
+void crossing_resumed_waits(const struct host *host, const char *name)
+{
+	struct guest_stats before = { .ticks = 0 }, now = { .ticks = 0 };
+	struct fail fail = { 0 };
+	int i;
+
+	ASSERT_EQ(0, guest_verb(host, name, "resume", &fail)) {
+		TH_LOG("%s", fail.text);
+	}
+	poll(NULL, 0, TRY_MS);
+	EXPECT_EQ(0, guest_stats_get(host, name, &before, &fail));
+	for (i = 0; i < STILL_TRIES; i++)
+		poll(NULL, 0, TRY_MS);
+	EXPECT_EQ(0, guest_stats_get(host, name, &now, &fail));
+	EXPECT_EQ(before.ticks, now.ticks);
 }
 
 /**
@@ -133,5 +193,29 @@ bool crossing_row_reaches(const struct host *host, const char *id,
 		poll(NULL, 0, TRY_MS);
 	}
 	TH_LOG("the row is in state '%s'", now);
+	return false;
+}
+
+/**
+ * crossing_log_has() - wait until an agent, or a worker of its, has logged a text
+ * @host: of the agent
+ * @text: of its last lines
+ *
+ * Return: false when it does not come.
+ */
+bool crossing_log_has(const struct host *host, const char *text)
+{
+	char log[16384] = "";
+	size_t length;
+	int i;
+
+	for (i = 0; i < ROW_TRIES; i++) {
+		host_log(host, "straddled.log", log, sizeof(log));
+		if (strstr(log, text))
+			return true;
+		poll(NULL, 0, TRY_MS);
+	}
+	length = strlen(log);
+	TH_LOG("not '%s': %s", text, log + (length > LAST_BYTES ? length - LAST_BYTES : 0));
 	return false;
 }

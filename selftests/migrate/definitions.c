@@ -271,7 +271,7 @@ TEST_F_TIMEOUT(definitions, one_that_was_replaced_is_restored_before_go, 60)
 	close(fd);
 	ASSERT_EQ(0, sys_wait_fd(worker, POLLIN, 20000));
 	close(worker);
-	EXPECT_EQ(77, rate_stored(self->dest, "db"));
+	/* The worker cannot know whether GO was written: the next agent does. */
 	self->pair->dest_agent = pair_start_agent(self->pair, self->dest,
 						  &self->fail);
 	ASSERT_LT(0, self->pair->dest_agent) {

@@ -336,12 +336,13 @@ TEST_F_TIMEOUT(past_go, guest_that_dies_at_the_dest_never_resumes_here, 60)
 
 	kill_guest(base, base->dest);
 	EXPECT_EQ(-ECANCELED, move_wait(&base->move));
-	EXPECT_STREQ("HELD", base->move.state);
+	EXPECT_STREQ("DIED_THERE", base->move.state);
 	EXPECT_NE(NULL, strstr(base->move.error, "operator"));
-	crossing_rows(base->pair, base->move.id, "HELD", "DIED");
+	crossing_rows(base->pair, base->move.id, "DIED_THERE", "DIED");
 	ASSERT_EQ(0, guest_stats_get(base->source, "db", &stats, &base->fail));
 	EXPECT_STREQ("paused", stats.state);
 	crossing_left(base->dest, "db", 0);
 }
 
+TEST_JOBS(2)
 TEST_HARNESS_MAIN

@@ -38,9 +38,15 @@ FIXTURE_VARIANT_ADD(false_dest, unknown_message) { .misdeed = UNKNOWN_MESSAGE };
 FIXTURE_VARIANT_ADD(false_dest, huge_message) { .misdeed = HUGE_MESSAGE };
 FIXTURE_VARIANT_ADD(false_dest, closed) { .misdeed = CLOSED };
 
-FIXTURE_SETUP(false_dest)
+/* Faults of the source's agent, or NULL. Return: false: it has none. */
+static bool hosts_open(FIXTURE_DATA(false_dest) *self, const char *inject)
 {
-	ASSERT_EQ(0, pair_create(&self->pair, PAIR_PLAIN, NULL, &self->fail)) {
+	int ret = pair_create_faulty(&self->pair, PAIR_PLAIN, NULL, inject,
+				     NULL, &self->fail);
+
+	if (ret == -EOPNOTSUPP)
+		SKIP(return false, "%s", self->fail.text);
+	ASSERT_EQ(0, ret) {
 		TH_LOG("%s", self->fail.text);
 	}
 	self->source = &self->pair->hosts->source;
@@ -49,6 +55,12 @@ FIXTURE_SETUP(false_dest)
 	scripted_listen(&self->dest, &self->pair->hosts->dest);
 	crossing_guest(self->pair, "db", (const char *const[]){
 		"--memory", "16M", NULL });
+	return true;
+}
+
+FIXTURE_SETUP(false_dest)
+{
+	hosts_open(self, NULL);
 }
 
 FIXTURE_TEARDOWN(false_dest)
@@ -241,8 +253,21 @@ TEST_F(lying_dest, held_guest_stays_when_it_died_there)
 	ASSERT_TRUE(scripted_await(&self->base.dest, MSG_FINISH));
 	answer(&self->base, STRADDLE__ANSWER_KIND__DIED, 0);
 	EXPECT_EQ(-ECANCELED, move_wait(&self->base.move));
-	is_held(&self->base, "HELD");
+	is_held(&self->base, "DIED_THERE");
 	EXPECT_NE(NULL, strstr(self->base.move.error, "operator"));
+}
+
+/* As one whose worker has died says it, from its journal. */
+TEST_F(lying_dest, ran_without_a_number_is_not_none_missing)
+{
+	FIXTURE_DATA(false_dest) *base = &self->base;
+
+	begin(base, POSTCOPY);
+	scripted_prepared(&base->dest);
+	ASSERT_TRUE(scripted_await(&base->dest, MSG_FINISH));
+	answer(base, STRADDLE__ANSWER_KIND__RAN, 0);
+	ASSERT_EQ(0, move_wait_state(&base->move, STATE_HELD));
+	EXPECT_TRUE(base->move.progress.missing_unknown);
 }
 
 TEST_F(lying_dest, wrong_proof_tears_nothing_down)
@@ -256,6 +281,93 @@ TEST_F(lying_dest, wrong_proof_tears_nothing_down)
 	EXPECT_STREQ("CORRUPT", self->base.move.state);
 	EXPECT_NE(NULL, strstr(self->base.move.error, "proof of region 0"));
 	is_held(&self->base, "CORRUPT");
+}
+
+/* ---- while the source's disk is full ------------------------------------- */
+
+FIXTURE(full_source) {
+	FIXTURE_DATA(false_dest) base;
+	bool skipped;
+};
+
+FIXTURE_VARIANT(full_source) {
+	const char *inject;
+	Straddle__AnswerKind said;	/* after RAN */
+	uint64_t pages;			/* of its proof */
+	const char *state;
+};
+
+FIXTURE_VARIANT_ADD(full_source, corrupt) {
+	"journal.CORRUPT:fail=ENOSPC", STRADDLE__ANSWER_KIND__COMPLETE, 4096,
+	"CORRUPT"
+};
+FIXTURE_VARIANT_ADD(full_source, died) {
+	"journal.DIED_THERE:fail=ENOSPC", STRADDLE__ANSWER_KIND__DIED, 0,
+	"DIED_THERE"
+};
+
+FIXTURE_SETUP(full_source)
+{
+	self->skipped = !hosts_open(&self->base, variant->inject);
+}
+
+FIXTURE_TEARDOWN(full_source)
+{
+	if (!self->skipped)
+		fixture_teardown_false_dest_body(&self->base, NULL);
+}
+
+/* Else the row says that it is only to be served on. */
+TEST_F(full_source, what_an_operator_has_to_know_is_written_in_the_end)
+{
+	if (self->skipped)
+		return;
+	begin(&self->base, POSTCOPY);
+	scripted_prepared(&self->base.dest);
+	ASSERT_TRUE(scripted_await(&self->base.dest, MSG_FINISH));
+	answer(&self->base, STRADDLE__ANSWER_KIND__RAN, 0);
+	answer(&self->base, variant->said, variant->pages);
+	EXPECT_EQ(-ECANCELED, move_wait(&self->base.move));
+	EXPECT_STREQ(variant->state, self->base.move.state);
+	EXPECT_FALSE(strstr(self->base.move.error, "space"));
+	EXPECT_EQ(1, fault_struck(self->base.source, variant->inject));
+	is_held(&self->base, variant->state);
+}
+
+static bool is_unheard(FIXTURE_DATA(false_dest) *self)
+{
+	struct json_object *told;
+	bool unheard;
+
+	ASSERT_EQ(0, agent_ask(self->source, &told, &self->fail, "{\"do\":\"history\"}"));
+	unheard = strstr(json_object_to_json_string(told), "\"acknowledged\":false") ||
+		  strstr(json_object_to_json_string(told), "\"acknowledged\": false");
+	json_object_put(told);
+	return unheard;
+}
+
+/* That it runs was said before it was taken back: it is no answer to that. */
+TEST_F_TIMEOUT(lying_dest, take_back_is_not_heard_by_an_older_answer, 60)
+{
+	FIXTURE_DATA(false_dest) *base = &self->base;
+
+	begin(base, POSTCOPY);
+	scripted_prepared(&base->dest);
+	ASSERT_TRUE(scripted_await(&base->dest, MSG_FINISH));
+	answer(base, STRADDLE__ANSWER_KIND__RAN, 0);
+	is_held(base, "HELD");
+	ASSERT_EQ(0, agent_ask(base->source, NULL, &base->fail,
+			       "{\"do\":\"resolve\",\"guest\":\"db\",\"resolution\":\"take-back\","
+			       "\"fenced\":\"%s\"}", base->address)) {
+		TH_LOG("%s", base->fail.text);
+	}
+	scripted_take(&base->dest, MSG_SUPERSEDE);
+	answer(base, STRADDLE__ANSWER_KIND__RAN, 0);
+	scripted_take(&base->dest, MSG_SUPERSEDE);
+	EXPECT_TRUE(is_unheard(base));
+	answer(base, STRADDLE__ANSWER_KIND__DIED, 0);
+	EXPECT_EQ(0, host_settle(base->source));
+	EXPECT_FALSE(is_unheard(base));
 }
 
 TEST_HARNESS_MAIN

@@ -8,11 +8,14 @@
 #include <endian.h>
 #include <errno.h>
 #include <json-c/json.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <zstd.h>
 
 #include "crossing.h"
 #include "harness.h"
+#include "log.h"
 #include "copy/digest.h"
 #include "protocol/accept.h"
 #include "protocol/phase.h"
@@ -262,6 +265,71 @@ TEST_F(false_source, lane_of_another_certificate_is_nobody)
 }
 
 /* It is welcome as a lane, and then there is no disk for it. */
+/* Whoever knows the id, which is on the wire in clear, has proven nothing. */
+TEST_F(false_source, control_connection_of_nobody_leaves_the_peer_as_it_is)
+{
+	char before[256], now[256], byte;
+	struct channel *second = NULL;
+
+	perform(self);
+	ASSERT_EQ(0, status_peer(self->dest, before, sizeof(before)));
+	if (!scripted_connect(self->source, self->dest->address, ROLE_CONTROL,
+			      self->end.id, variant->security == PAIR_PLAIN ?
+			      self->end.credentials : self->other, &second))
+		EXPECT_EQ(-EPIPE, channel_receive(second, &byte, 1, WAIT_MS));
+	channel_close(second);
+	ASSERT_EQ(0, status_peer(self->dest, now, sizeof(now)));
+	EXPECT_STREQ(before, now);
+	scripted_hang_up(&self->end);
+	discarded(self);
+}
+
+/* More of them than the log tells of. */
+static void strangers_come(FIXTURE_DATA(false_source) *self)
+{
+	struct channel *channel;
+	int i;
+
+	for (i = 0; i < LOG_LIMIT + 5; i++)
+		if (!scripted_connect(self->source, self->dest->address, ROLE_PUSH,
+				      self->end.id, NULL, &channel))
+			channel_close(channel);
+}
+
+/* Nor does who is nobody keep another host, which is known, out of the logs. */
+TEST_F(false_source, another_host_is_logged_whoever_else_is_refused)
+{
+	struct channel *channel;
+
+	if (variant->security == PAIR_PLAIN)
+		SKIP(return, "without TLS nobody is known");
+	prepare(self);
+	strangers_come(self);
+	EXPECT_NE(0, open_lane(self, ROLE_PUSH, self->end.token, self->other,
+			       &self->end.lanes[0]));
+	EXPECT_TRUE(crossing_log_has(self->dest, " is refused: it proved to be dest"));
+	scripted_hang_up(&self->end);
+	discarded(self);
+	/* Now the agent tells of it: there is a row, and no worker. */
+	ASSERT_EQ(0, host_settle(self->dest));
+	strangers_come(self);
+	ASSERT_EQ(0, scripted_connect(self->source, self->dest->address, ROLE_CONTROL,
+				      self->end.id, self->other, &channel));
+	EXPECT_TRUE(crossing_log_has(self->dest,
+				     "dest asks for a migration that is not its own"));
+	channel_close(channel);
+}
+
+TEST_F(false_source, worker_that_ends_says_how_many_refusals_it_left_out)
+{
+	prepare(self);
+	strangers_come(self);
+	scripted_hang_up(&self->end);
+	discarded(self);
+	EXPECT_TRUE(crossing_log_has(self->dest, "a push lane from 10.88.0.1:"));
+	EXPECT_TRUE(crossing_log_has(self->dest, " more lines were left out: of refusals of "));
+}
+
 TEST_F(false_source, lane_of_a_disk_that_is_not_copied_is_closed)
 {
 	struct channel *lane;
@@ -469,6 +537,76 @@ TEST_F(false_source, device_state_that_means_nothing_is_answered_never_ran)
 	discarded(self);
 }
 
+/* The device state of the real guest, which is made like the ghost. */
+static void real_state_send(FIXTURE_DATA(false_source) *self)
+{
+	Straddle__State state = STRADDLE__STATE__INIT;
+	struct vmm_call call = { .send_fd = -1, .timeout_ms = WAIT_MS };
+	struct vmm_client *client;
+	uint8_t bytes[4096];
+	ssize_t size;
+
+	ASSERT_EQ(0, guest_verb(self->source, "db", "pause", &self->fail));
+	ASSERT_EQ(0, vmm_connect(self->source->run_dir, "db", &client,
+				 &self->fail));
+	call.request = vmm_request("save");
+	ASSERT_EQ(0, vmm_call(client, &call, &self->fail));
+	json_object_put(call.answer);
+	vmm_disconnect(client);
+	size = sys_retry(pread(call.fd, bytes, sizeof(bytes), 0));
+	close(call.fd);
+	ASSERT_LT(0, size);
+	ASSERT_GT((ssize_t)sizeof(bytes), size);
+	state.total = (uint64_t)size;
+	state.data.data = bytes;
+	state.data.len = (size_t)size;
+	scripted_send(&self->end, MSG_STATE, &state.base);
+}
+
+/* Its handshake may take longer than the question does. */
+TEST_F_TIMEOUT(false_source, question_may_be_faster_than_the_last_lane, 60)
+{
+	prepare(self);
+	ASSERT_EQ(0, open_lane(self, ROLE_FAULT, self->end.token,
+			       self->end.credentials, &self->end.lanes[0]));
+	keep_send(self, 0, self->pages);
+	real_state_send(self);
+	finish_send(self, 1);
+	/* For it to be read meanwhile. */
+	poll(NULL, 0, 200);
+	ASSERT_EQ(0, open_lane(self, ROLE_PUSH, self->end.token,
+			       self->end.credentials, &self->end.lanes[1]));
+	EXPECT_TRUE(crossing_row_reaches(self->dest, self->id, SIDE_DEST,
+					 "RUNNING"));
+}
+
+/* Killed, it would have died where it had not run; not asked, never start. */
+TEST_F_TIMEOUT(false_source, hypervisor_that_is_silent_at_go_is_asked_again, 60)
+{
+	struct guest_view view;
+
+	perform(self);
+	keep_send(self, 0, self->pages);
+	real_state_send(self);
+	ASSERT_TRUE(crossing_row_reaches(self->dest, self->id, SIDE_DEST,
+					 "LOADED"));
+	ASSERT_EQ(0, guest_view_get(self->dest, GHOST, &view, &self->fail));
+	ASSERT_EQ(0, kill(view.pid, SIGSTOP));
+	finish_send(self, 1);
+	ASSERT_TRUE(crossing_row_reaches(self->dest, self->id, SIDE_DEST,
+					 "GO"));
+	/* The first call is given up meanwhile. */
+	EXPECT_FALSE(crossing_row_reaches(self->dest, self->id, SIDE_DEST,
+					  "DIED"));
+	ASSERT_EQ(0, kill(view.pid, SIGCONT));
+	EXPECT_TRUE(crossing_row_reaches(self->dest, self->id, SIDE_DEST,
+					 "RUNNING"));
+	ASSERT_EQ(0, kill(view.pid, SIGKILL));
+	EXPECT_TRUE(crossing_row_reaches(self->dest, self->id, SIDE_DEST,
+					 "DIED"));
+	guest_view_fini(&view);
+}
+
 TEST_F(false_source, what_nobody_may_send_ends_it)
 {
 	static const enum misdeed misdeeds[] = {
@@ -511,4 +649,5 @@ TEST_F(false_source, query_of_an_unknown_migration_is_answered_unknown)
 	crossing_left(self->dest, GHOST, 0);
 }
 
+TEST_JOBS(2)
 TEST_HARNESS_MAIN

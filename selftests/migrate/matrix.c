@@ -23,6 +23,7 @@
 #include "lib/inspect.h"
 #include "lib/move.h"
 #include "lib/pair.h"
+#include "selftests/lib/traces.h"
 #include "sys.h"
 
 #define HUGEPAGES	12	/* both ends of the largest one below */

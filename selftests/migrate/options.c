@@ -332,4 +332,5 @@ TEST_F(options, auto_engine_is_ours_where_we_can)
 	EXPECT_EQ(ENGINE_STRADDLE, move.progress.engine);
 }
 
+TEST_JOBS(2)
 TEST_HARNESS_MAIN

@@ -37,7 +37,7 @@ void scripted_send(struct scripted *end, enum message_type type,
 static void raw_send(struct scripted *end, uint32_t type, uint32_t length,
 		     uint32_t present)
 {
-	struct message_header header = { htole32(type), htole32(length) };
+	struct message_header header = { htole32(type), htole32(length), 0 };
 	uint8_t bytes[4096];
 
 	memset(bytes, 0xa5, sizeof(bytes));

@@ -7,6 +7,7 @@
 #include "cleanup.h"
 #include "harness.h"
 #include "handshake.h"
+#include "lib/pki.h"
 #include "sys.h"
 
 struct server {
@@ -82,6 +83,25 @@ void handshake_fini(struct handshake *handshake)
 	channel_close(handshake->server);
 	handshake->client = NULL;
 	handshake->server = NULL;
+}
+
+/**
+ * pki_of_two() - certificates of host-a and host-b, or fail the test
+ * @a: receives the folder of host-a
+ * @b: and of host-b
+ *
+ * Return: their CA, for pki_destroy().
+ */
+struct pki *pki_of_two(char *a, char *b)
+{
+	struct pki *pki = NULL;
+
+	snprintf(a, PKI_DIR_MAX, "%s/a", test_dir());
+	snprintf(b, PKI_DIR_MAX, "%s/b", test_dir());
+	ASSERT_EQ(0, pki_create(&pki));
+	ASSERT_EQ(0, pki_issue(pki, a, "host-a", "10.0.0.1", 1));
+	ASSERT_EQ(0, pki_issue(pki, b, "host-b", "10.0.0.2", 1));
+	return pki;
 }
 
 /**

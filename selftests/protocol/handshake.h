@@ -23,7 +23,13 @@ void handshake_fini(struct handshake *handshake);
 /* The preamble that handshake_run() sends: push lane 3 of migration 7777... */
 struct preamble handshake_preamble(void);
 
+#define PKI_DIR_MAX	300
+
+struct pki;
+
 /* These fail the test where they cannot do it. @dir, @file: in test_dir(). */
+/* host-a (10.0.0.1) and host-b (10.0.0.2), of one CA; @a, @b: PKI_DIR_MAX. */
+struct pki *pki_of_two(char *a, char *b);
 struct credentials *keys_x509(const char *dir);
 struct credentials *keys_psk(const char *file);
 void psk_write(const char *file, const char *text, unsigned int mode);

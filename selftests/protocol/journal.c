@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
@@ -104,6 +105,8 @@ TEST_F(book, what_is_written_is_read_also_later)
 				  "{\"p\":2}", &self->fail));
 	ASSERT_EQ(0, journal_note(self->journal, ID, SIDE_SOURCE, "later", NULL, NULL, NULL));
 	ASSERT_EQ(0, journal_paused(self->journal, ID, SIDE_SOURCE, !row.paused, NULL));
+	ASSERT_EQ(0, journal_peer(self->journal, ID, SIDE_SOURCE, "there:1", NULL));
+	ASSERT_EQ(0, journal_peer(self->journal, ID, SIDE_SOURCE, "elsewhere:1", NULL));
 	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(0, journal_get(self->journal, ID, SIDE_SOURCE, &got, &self->fail));
 		EXPECT_STREQ(ID, got.id);
@@ -111,7 +114,8 @@ TEST_F(book, what_is_written_is_read_also_later)
 		EXPECT_EQ(STATE_BEGUN, got.state);
 		EXPECT_STREQ(row.guest, got.guest);
 		EXPECT_STREQ(row.uuid, got.uuid);
-		EXPECT_STREQ(row.peer, got.peer);
+		EXPECT_STREQ("elsewhere:1", got.peer);
+		EXPECT_STREQ(row.peer, journal_row_host(&got));	/* where it went */
 		EXPECT_EQ(7, got.epoch);
 		EXPECT_EQ(4711, got.guest_pid);
 		EXPECT_EQ(!row.paused, got.paused);
@@ -134,6 +138,7 @@ TEST_F(book, an_empty_journal_is_silence)
 	EXPECT_EQ(-ENOENT, journal_note(self->journal, ID, SIDE_DEST, "x", NULL, NULL, NULL));
 	EXPECT_EQ(-ENOENT, journal_acknowledge(self->journal, ID, SIDE_DEST, NULL));
 	EXPECT_EQ(-ENOENT, journal_paused(self->journal, ID, SIDE_DEST, true, NULL));
+	EXPECT_EQ(-ENOENT, journal_peer(self->journal, ID, SIDE_DEST, "x", NULL));
 }
 
 TEST_F(book, sides_of_one_migration_are_apart)
@@ -541,6 +546,149 @@ TEST_F(book, a_damaged_file_is_said)
 	EXPECT_TRUE(strstr(self->fail.text, "damaged") && strstr(self->fail.text, path));
 }
 
+/* As releases wrote it that knew less. */
+TEST_F(book, older_formats_are_taken_up)
+{
+	static const char *const formats[] = {
+		"ALTER TABLE migration DROP COLUMN went_to; PRAGMA user_version = 2",
+		"ALTER TABLE migration DROP COLUMN went_to; "
+		"ALTER TABLE migration DROP COLUMN process; PRAGMA user_version = 1",
+	};
+	struct journal_row row;
+	char path[340];
+	sqlite3 *db;
+	size_t i;
+
+	begin(self->journal, ID, SIDE_SOURCE);
+	snprintf(path, sizeof(path), "%s/journal.db", self->dir);
+	for (i = 0; i < 2; i++) {
+		journal_close(self->journal);
+		self->journal = NULL;
+		ASSERT_EQ(SQLITE_OK, sqlite3_open(path, &db));
+		ASSERT_EQ(SQLITE_OK, sqlite3_exec(db, formats[i], NULL, NULL, NULL)) {
+			TH_LOG("%s", sqlite3_errmsg(db));
+		}
+		sqlite3_close(db);
+		ASSERT_EQ(0, journal_open(self->dir, &self->journal, &self->fail)) {
+			TH_LOG("%s", self->fail.text);
+		}
+		ASSERT_EQ(0, journal_get(self->journal, ID, SIDE_SOURCE, &row, &self->fail));
+		EXPECT_STREQ(row.peer, journal_row_host(&row));
+		journal_row_fini(&row);
+	}
+}
+
+/* ---- what somebody else wrote ---------------------------------------------- */
+
+FIXTURE(foreign) {
+	char dir[300];
+};
+
+/* SQL that is run on a journal with one open migration. */
+FIXTURE_VARIANT(foreign) {
+	const char *sql;
+	bool opens;		/* it is found out when rows are read */
+};
+
+FIXTURE_VARIANT_ADD(foreign, unknown_state) {
+	.sql = "UPDATE migration SET state = 'SOLD'", .opens = true,
+};
+FIXTURE_VARIANT_ADD(foreign, state_of_the_other_side) {
+	.sql = "UPDATE migration SET state = 'PREPARED'", .opens = true,
+};
+FIXTURE_VARIANT_ADD(foreign, name_too_long) {
+	.sql = "UPDATE migration SET guest = printf('%.100c', 'x')", .opens = true,
+};
+FIXTURE_VARIANT_ADD(foreign, id_that_is_none) {
+	.sql = "UPDATE migration SET id = id || 'f'", .opens = true,
+};
+FIXTURE_VARIANT_ADD(foreign, value_too_large) {
+	.sql = "UPDATE migration SET summary = printf('%.3000000c', 'x')", .opens = true,
+};
+FIXTURE_VARIANT_ADD(foreign, too_many_rows) {
+	.sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) "
+	       "INSERT INTO migration SELECT printf('%032d', i), side, state, guest, uuid, peer, "
+	       "peer_digest, epoch, guest_pid, paused, began_ns, ended_ns, acknowledged, error, "
+	       "summary, proof, process, went_to FROM migration, n", .opens = true,
+};
+/* It has no end: whoever reads its rows never comes back. */
+FIXTURE_VARIANT_ADD(foreign, view_instead_of_the_table) {
+	.sql = "DROP TABLE migration; CREATE VIEW migration AS WITH RECURSIVE n(i) AS "
+	       "(SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT printf('%032d', i) id, "
+	       "'dest' side, 'PREPARED' state, 'a' guest, 'b' uuid, 'c' peer, '' peer_digest, "
+	       "1 epoch, 1 guest_pid, 0 paused, 0 began_ns, 0 ended_ns, 0 acknowledged, "
+	       "'' error, NULL summary, NULL proof, '' process, '' went_to FROM n", .opens = true,
+};
+FIXTURE_VARIANT_ADD(foreign, table_of_another_form) {
+	.sql = "DROP TABLE migration; CREATE TABLE migration (id, side)", .opens = true,
+};
+FIXTURE_VARIANT_ADD(foreign, format_before_the_first) {
+	.sql = "PRAGMA user_version = -1",
+};
+
+FIXTURE_SETUP(foreign)
+{
+	struct journal *journal;
+	char path[340];
+	sqlite3 *db;
+
+	snprintf(self->dir, sizeof(self->dir), "%s/state", test_dir());
+	ASSERT_EQ(0, journal_open(self->dir, &journal, NULL));
+	begin(journal, ID, SIDE_SOURCE);
+	journal_close(journal);
+	snprintf(path, sizeof(path), "%s/journal.db", self->dir);
+	ASSERT_EQ(SQLITE_OK, sqlite3_open(path, &db));
+	ASSERT_EQ(SQLITE_OK, sqlite3_exec(db, variant->sql, NULL, NULL, NULL)) {
+		TH_LOG("%s", sqlite3_errmsg(db));
+	}
+	sqlite3_close(db);
+}
+
+FIXTURE_TEARDOWN(foreign) {}
+
+static int each_count(const struct journal_row *row, void *arg)
+{
+	(void)row;
+	++*(unsigned int *)arg;
+	return 0;
+}
+
+TEST_F(foreign, nothing_of_it_is_believed)
+{
+	struct journal *journal = NULL;
+	struct fail fail = { .err = 0 };
+	unsigned int count = 0;
+	int ret = journal_open(self->dir, &journal, &fail);
+
+	ASSERT_EQ(variant->opens ? 0 : -EUCLEAN, ret) {
+		TH_LOG("%s", fail.text);
+	}
+	if (!ret)
+		EXPECT_EQ(-EUCLEAN, journal_each_open(journal, each_count, &count, &fail));
+	EXPECT_EQ(0, count);
+	EXPECT_TRUE(strstr(fail.text, "damaged")) {
+		TH_LOG("%s", fail.text);
+	}
+	journal_close(journal);
+}
+
+TEST_F(book, a_trigger_of_others_does_not_run)
+{
+	static const char trigger[] = "CREATE TRIGGER t AFTER UPDATE ON migration BEGIN "
+				      "UPDATE migration SET state = 'HELD'; END";
+	char path[340];
+	sqlite3 *db;
+
+	begin(self->journal, ID, SIDE_SOURCE);
+	snprintf(path, sizeof(path), "%s/journal.db", self->dir);
+	ASSERT_EQ(SQLITE_OK, sqlite3_open(path, &db));
+	ASSERT_EQ(SQLITE_OK, sqlite3_exec(db, trigger, NULL, NULL, NULL));
+	sqlite3_close(db);
+	reopen(self);
+	move(self->journal, ID, SIDE_SOURCE, STATE_PERFORMING);
+	EXPECT_EQ(STATE_PERFORMING, state_of(self->journal, ID, SIDE_SOURCE));
+}
+
 /* ---- lists ----------------------------------------------------------------- */
 
 struct seen {
@@ -599,6 +747,161 @@ TEST_F(book, only_acknowledged_ends_expire)
 	ASSERT_EQ(0, journal_expire(self->journal, 0, &self->fail));
 	EXPECT_EQ(0, journal_history(self->journal, 9, each_note, &seen, &self->fail));
 	EXPECT_STREQ("unheard open ", seen.ids);
+}
+
+/* Written behind the journal's back: it would take long, each synced. */
+static void rows_add(FIXTURE_DATA(book) *self, enum owner_state state, unsigned int count)
+{
+	const struct owner_rule *rule = owner_rule(state);
+	char path[340], sql[512];
+	sqlite3 *db;
+
+	snprintf(path, sizeof(path), "%s/journal.db", self->dir);
+	ASSERT_EQ(SQLITE_OK, sqlite3_open(path, &db));
+	snprintf(sql, sizeof(sql), "INSERT INTO migration (id, side, state, guest, uuid, peer,"
+		 " peer_digest, epoch, guest_pid, paused, began_ns, ended_ns) WITH RECURSIVE"
+		 " n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %u) SELECT"
+		 " printf('%%032d', i), '%s', '%s', 'g', 'u', 'p', '', 1, 1, 0, i,"
+		 " 1000000000 * (i + strftime('%%s', 'now')) FROM n", count,
+		 side_name(rule->side), rule->name);
+	EXPECT_EQ(SQLITE_OK, sqlite3_exec(db, sql, NULL, NULL, NULL)) {
+		TH_LOG("%s", sqlite3_errmsg(db));
+	}
+	sqlite3_close(db);
+}
+
+/* Nobody acknowledges a promise that nobody asked for: the oldest of a peer go. */
+TEST_F(book, unheard_ends_are_kept_up_to_a_number)
+{
+	struct journal_row other = row_make("other", SIDE_DEST);
+
+	strcpy(other.peer_digest, "another peer");
+	ASSERT_EQ(0, journal_begin(self->journal, &other, &self->fail));
+	move(self->journal, "other", SIDE_DEST, STATE_DISCARDED);
+	begin_at(self->journal, "open", 1);
+	begin_at(self->journal, "first", 2);
+	move(self->journal, "first", SIDE_DEST, STATE_DISCARDED);
+	rows_add(self, STATE_DISCARDED, JOURNAL_UNHEARD_MAX - 1);
+	ASSERT_EQ(0, journal_expire(self->journal, 30, &self->fail));
+	EXPECT_EQ(STATE_DISCARDED, state_of(self->journal, "first", SIDE_DEST));
+	begin_at(self->journal, "last", 3);
+	move(self->journal, "last", SIDE_DEST, STATE_DISCARDED);
+	ASSERT_EQ(0, journal_expire(self->journal, 30, &self->fail));
+	EXPECT_EQ(-ENOENT, journal_acknowledge(self->journal, "first", SIDE_DEST, NULL));
+	EXPECT_EQ(STATE_DISCARDED, state_of(self->journal, "other", SIDE_DEST));
+	EXPECT_EQ(STATE_DISCARDED, state_of(self->journal, "last", SIDE_DEST));
+	EXPECT_EQ(STATE_PREPARED, state_of(self->journal, "open", SIDE_DEST));
+}
+
+static int row_count(const struct journal_row *row, void *arg)
+{
+	unsigned int *count = arg;
+
+	(void)row;
+	(*count)++;
+	return 0;
+}
+
+/* However many dests are away: what is told of is no damage of the journal. */
+TEST_F(book, unheard_ends_of_many_are_told_of_as_many_as_are_read)
+{
+	unsigned int count = 0;
+
+	rows_add(self, STATE_TORN_DOWN, 5000);
+	EXPECT_EQ(0, journal_each_unheard(self->journal, row_count, &count, &self->fail)) {
+		TH_LOG("%s", self->fail.text);
+	}
+	EXPECT_EQ(4096, count);
+}
+
+/* Times of a clock that was wrong, or is now: set behind the journal's back. */
+static void set_times(FIXTURE_DATA(book) *self, const char *id, int64_t ns)
+{
+	char path[340], sql[256];
+	sqlite3 *db;
+
+	snprintf(path, sizeof(path), "%s/journal.db", self->dir);
+	ASSERT_EQ(SQLITE_OK, sqlite3_open(path, &db));
+	snprintf(sql, sizeof(sql), "UPDATE migration SET began_ns = %lld,"
+		 " ended_ns = CASE ended_ns WHEN 0 THEN 0 ELSE %lld END WHERE id = '%s'",
+		 (long long)ns, (long long)ns, id);
+	EXPECT_EQ(SQLITE_OK, sqlite3_exec(db, sql, NULL, NULL, NULL)) {
+		TH_LOG("%s", sqlite3_errmsg(db));
+	}
+	sqlite3_close(db);
+}
+
+static void held(struct journal *journal, const char *id)
+{
+	static const enum owner_state way[] = {
+		STATE_PERFORMING, STATE_STOPPING, STATE_STOPPED, STATE_ASKED, STATE_HELD,
+	};
+	size_t i;
+
+	begin(journal, id, SIDE_SOURCE);
+	for (i = 0; i < sizeof(way) / sizeof(way[0]); i++)
+		move(journal, id, SIDE_SOURCE, way[i]);
+}
+
+/* A dest that was away for so long is its operator's to tell; a copy is always told. */
+TEST_F(book, torn_down_is_told_for_some_days)
+{
+	struct seen seen = { .ids = "" };
+
+	held(self->journal, "torn");
+	held(self->journal, "taken");
+	move(self->journal, "torn", SIDE_SOURCE, STATE_TEARING_DOWN);
+	move(self->journal, "torn", SIDE_SOURCE, STATE_TORN_DOWN);
+	move(self->journal, "taken", SIDE_SOURCE, STATE_TAKING_BACK);
+	move(self->journal, "taken", SIDE_SOURCE, STATE_TAKEN_BACK);
+	set_times(self, "taken", 1);
+	EXPECT_EQ(0, journal_each_unheard(self->journal, each_note, &seen, &self->fail));
+	EXPECT_STREQ("torn taken ", seen.ids);
+	set_times(self, "torn", 2);
+	seen = (struct seen){ .ids = "" };
+	EXPECT_EQ(0, journal_each_unheard(self->journal, each_note, &seen, &self->fail));
+	EXPECT_STREQ("taken ", seen.ids);
+}
+
+/*
+ * The clock decides when an end that the peer knows of is forgotten, and nothing
+ * else: a row from the future stays, one from long ago may go, and neither opens.
+ */
+TEST_F(book, clock_that_jumped_decides_nothing)
+{
+	static const int64_t times[] = { 1, INT64_MAX };
+	struct seen seen;
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		bool future = times[i] == INT64_MAX;
+		char open[16], unheard[16], heard[16];
+
+		snprintf(open, sizeof(open), "open-%zu", i);
+		snprintf(unheard, sizeof(unheard), "unheard-%zu", i);
+		snprintf(heard, sizeof(heard), "known-%zu", i);
+		begin_at(self->journal, open, 1);
+		begin_at(self->journal, unheard, 2);
+		begin_at(self->journal, heard, 3);
+		move(self->journal, unheard, SIDE_DEST, STATE_DISCARDED);
+		move(self->journal, heard, SIDE_DEST, STATE_DISCARDED);
+		ASSERT_EQ(0, journal_acknowledge(self->journal, heard, SIDE_DEST,
+						 &self->fail));
+		set_times(self, open, times[i]);
+		set_times(self, unheard, times[i]);
+		set_times(self, heard, times[i]);
+		ASSERT_EQ(0, journal_expire(self->journal, 30, &self->fail));
+		EXPECT_EQ(STATE_DISCARDED, state_of(self->journal, unheard, SIDE_DEST));
+		EXPECT_EQ(-ESTALE, journal_move(self->journal, unheard, SIDE_DEST,
+						STATE_GO, NULL, &self->fail));
+		seen = (struct seen){ .ids = "" };
+		ASSERT_EQ(0, journal_history(self->journal, 99, each_note, &seen,
+					     &self->fail));
+		EXPECT_EQ(future, strstr(seen.ids, heard) != NULL);
+	}
+	seen = (struct seen){ .ids = "" };
+	ASSERT_EQ(0, journal_each_open(self->journal, each_note, &seen, &self->fail));
+	EXPECT_STREQ("open-1 open-0 ", seen.ids);
 }
 
 TEST_HARNESS_MAIN

@@ -22,7 +22,7 @@
 /* Two hosts of one CA, and what a test wants to be different. */
 FIXTURE(hosts) {
 	struct pki *pki, *other_pki;
-	char a[300], b[300];		/* PKI directories */
+	char a[PKI_DIR_MAX], b[PKI_DIR_MAX];
 	struct credentials *keys_a, *keys_b;
 	struct handshake h;
 };
@@ -30,12 +30,8 @@ FIXTURE(hosts) {
 FIXTURE_SETUP(hosts)
 {
 	memset(self, 0, sizeof(*self));
-	snprintf(self->a, sizeof(self->a), "%s/a", test_dir());
-	snprintf(self->b, sizeof(self->b), "%s/b", test_dir());
-	ASSERT_EQ(0, pki_create(&self->pki));
+	self->pki = pki_of_two(self->a, self->b);
 	ASSERT_EQ(0, pki_create(&self->other_pki));
-	ASSERT_EQ(0, pki_issue(self->pki, self->a, "host-a", "10.0.0.1", 1));
-	ASSERT_EQ(0, pki_issue(self->pki, self->b, "host-b", "10.0.0.2", 1));
 	self->h.name = "host-b";
 }
 

@@ -26,16 +26,29 @@ static int wait_for_the_end(struct peer *peer)
 FIXTURE(broker) {
 	pid_t pid;
 	int control;
-	int client;
+	int client, binder;
 	struct peer peer;
 	struct peer other;
 	struct fail fail;
 };
 
+/* As a worker whose steward says that this is the guest. */
+static void connect_for(FIXTURE_DATA(broker) *self, const struct peer *peer)
+{
+	if (self->client >= 0)
+		close(self->client);
+	if (self->binder >= 0)
+		close(self->binder);
+	ASSERT_EQ(0, broker_connect(self->control, &self->client, &self->binder));
+	ASSERT_EQ(0, broker_bind(self->binder, peer->pidfd, &self->fail)) {
+		TH_LOG("%s", self->fail.text);
+	}
+}
+
 FIXTURE_SETUP(broker)
 {
 	self->control = -1;
-	self->client = -1;
+	self->client = self->binder = -1;
 	self->peer = (struct peer){ .pidfd = -1 };
 	self->other = (struct peer){ .pidfd = -1 };
 	/* First, so that they hold no copy of the control descriptor. */
@@ -45,7 +58,7 @@ FIXTURE_SETUP(broker)
 	if (self->pid == -EPERM)
 		SKIP(return, "no CAP_SYS_PTRACE: run as root");
 	ASSERT_LT(0, self->pid);
-	ASSERT_EQ(0, broker_connect(self->control, &self->client));
+	connect_for(self, &self->peer);
 	ASSERT_EQ(0, peer_await_call(&self->peer, __NR_read));
 	ASSERT_EQ(0, peer_await_call(&self->other, __NR_read));
 }
@@ -54,6 +67,8 @@ FIXTURE_TEARDOWN(broker)
 {
 	if (self->client >= 0)
 		close(self->client);
+	if (self->binder >= 0)
+		close(self->binder);
 	if (self->control >= 0)
 		close(self->control);
 	if (self->pid > 0)
@@ -98,6 +113,7 @@ TEST_F(broker, attaches_to_another_users_process_zaps_and_detaches)
 
 	ASSERT_EQ(0, peer_start(&peer, wait_as_nobody, true));
 	ASSERT_EQ(0, peer_await_call(&peer, __NR_read));
+	connect_for(self, &peer);
 	all = (struct range){ (uintptr_t)peer.memory, PEER_SIZE };
 	ASSERT_EQ(0, peer_list_fds(&peer, before, sizeof(before)));
 	ASSERT_EQ(0, broker_attach(self->client, peer.pid, &made,
@@ -112,39 +128,43 @@ TEST_F(broker, attaches_to_another_users_process_zaps_and_detaches)
 	peer_end(&peer);
 }
 
-TEST_F(broker, opens_the_bound_process_only)
+/* Fails if who parses what strangers send can reach a process by its number. */
+TEST_F(broker, connection_that_is_not_bound_names_nobody)
 {
+	struct range all = { (uintptr_t)self->peer.memory, PEER_SIZE };
+	const struct parcel_fds itself = { { self->peer.pidfd }, 1 };
 	struct uffd_attachment made;
-	int memory, pagemap;
-	char byte;
+	uint32_t bind = BROKER_BIND;
+	struct broker_reply reply;
+	struct parcel_fds none;
+	int client, binder;
 
-	EXPECT_EQ(-EACCES, broker_open_file(self->client, BROKER_MEMORY,
-					    &memory, &self->fail));
-	ASSERT_EQ(0, broker_attach(self->client, self->peer.pid, &made,
-				   NULL));
-	ASSERT_EQ(0, broker_open_file(self->client, BROKER_MEMORY, &memory,
-				      NULL));
-	EXPECT_EQ(1, pread(memory, &byte, 1, (off_t)self->peer.memory));
-	EXPECT_EQ('o', byte);
-	EXPECT_EQ(0, broker_open_file(self->client, BROKER_PAGEMAP, &pagemap,
-				      NULL));
-	EXPECT_EQ(-EINVAL, broker_open_file(self->client, 7, &pagemap, NULL));
-	uffd_attachment_close(&made);
+	ASSERT_EQ(0, broker_connect(self->control, &client, &binder));
+	EXPECT_EQ(-EACCES, broker_attach(client, self->peer.pid, &made, NULL));
+	EXPECT_EQ(-EACCES, broker_adopt(client, self->peer.pid, 0, &made, NULL));
+	EXPECT_EQ(-EACCES, broker_zap(client, &all, 1, NULL));
+	EXPECT_EQ(-EINVAL, broker_bind(binder, client, NULL));	/* no pidfd */
+	/* Nor does it bind itself: that ends it. */
+	ASSERT_EQ(0, parcel_send(client, &bind, sizeof(bind), &itself));
+	EXPECT_EQ(0, parcel_receive(client, &reply, sizeof(reply), &none));
+	close(client);
+	close(binder);
 }
 
 /* Fails if a worker can reach a process that is not its guest. */
-TEST_F(broker, connection_belongs_to_its_first_process)
+TEST_F(broker, connection_belongs_to_one_process)
 {
-	struct range all = { (uintptr_t)self->other.memory, PEER_SIZE };
 	struct uffd_attachment made, second;
 
-	EXPECT_EQ(-EACCES, broker_zap(self->client, &all, 1, &self->fail));
 	ASSERT_EQ(0, broker_attach(self->client, self->peer.pid, &made,
 				   NULL));
 	EXPECT_EQ(-EACCES, broker_attach(self->client, self->other.pid,
 					 &second, NULL));
 	EXPECT_EQ(-EACCES, broker_adopt(self->client, self->other.pid, 0,
 					&second, NULL));
+	/* What is bound stays so when nobody binds any more. */
+	close(self->binder);
+	self->binder = -1;
 	EXPECT_EQ(0, broker_attach(self->client, self->peer.pid, &second,
 				   NULL));
 	EXPECT_EQ(0, broker_detach(self->client, &second, NULL));
@@ -158,8 +178,7 @@ TEST_F(broker, descriptor_is_adopted_over_a_new_connection)
 	ASSERT_EQ(0, broker_attach(self->client, self->peer.pid, &first,
 				   NULL));
 	uffd_attachment_close(&first);
-	close(self->client);
-	ASSERT_EQ(0, broker_connect(self->control, &self->client));
+	connect_for(self, &self->peer);
 	ASSERT_EQ(0, broker_adopt(self->client, self->peer.pid,
 				  first.remote_fd, &second, &self->fail));
 	EXPECT_EQ(0, broker_detach(self->client, &second, NULL));
@@ -189,8 +208,7 @@ static void expect_dropped(FIXTURE_DATA(broker) *self)
 
 	EXPECT_EQ(0, parcel_receive(self->client, &reply, sizeof(reply),
 				    &fds));
-	close(self->client);
-	ASSERT_EQ(0, broker_connect(self->control, &self->client));
+	connect_for(self, &self->peer);
 	EXPECT_EQ(0, broker_attach(self->client, self->peer.pid, &made, NULL));
 	uffd_attachment_close(&made);
 }
@@ -230,7 +248,6 @@ TEST_F(broker, unsound_request_is_refused)
 	struct broker_request request = { .verb = 99 };
 	struct uffd_attachment made;
 
-	EXPECT_EQ(-EACCES, ask_raw(self->client, &request));
 	ASSERT_EQ(0, broker_attach(self->client, self->peer.pid, &made, NULL));
 	EXPECT_EQ(-EINVAL, ask_raw(self->client, &request));
 	request.verb = BROKER_DETACH;		/* without a descriptor */

@@ -73,6 +73,49 @@ TEST_F(events, discarded_range_is_told)
 	EXPECT_EQ(two.len, event.len);
 }
 
+/* Nobody reads: without it they wait until the descriptor is closed. */
+TEST_F(events, those_who_discard_are_let_go_at_the_end)
+{
+	struct range ranges[3];
+	pthread_t threads[3];
+	void *ret;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		ranges[i] = memory_range(&self->memory, (uint64_t)i * 2, 2);
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, discard,
+					    &ranges[i]));
+	}
+	ASSERT_EQ(0, sys_wait_fd(self->uffd, POLLIN, -1));
+	ASSERT_EQ(0, uffd_unregister(self->uffd, self->all));
+	EXPECT_EQ(0, uffd_events_end(self->uffd));
+	for (i = 0; i < 3; i++) {
+		pthread_join(threads[i], &ret);
+		EXPECT_NULL(ret);
+	}
+}
+
+TEST_F(events, what_was_removed_lies_in_the_inbox_until_it_is_cleared)
+{
+	struct range one = memory_range(&self->memory, 3, 1), left[UFFD_INBOX];
+	struct uffd_inbox inbox = { .messages = { { .event = 0 } } };
+	struct uffd_event events[UFFD_INBOX];
+	pthread_t thread;
+	void *ret;
+
+	EXPECT_EQ(0, uffd_inbox_read(self->uffd, &inbox, events));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, discard, &one));
+	ASSERT_EQ(0, sys_wait_fd(self->uffd, POLLIN, -1));
+	ASSERT_EQ(1, uffd_inbox_read(self->uffd, &inbox, events));
+	pthread_join(thread, &ret);
+	EXPECT_EQ(UFFD_REMOVED, events[0].kind);
+	ASSERT_EQ(1, uffd_inbox_removed(&inbox, left));
+	EXPECT_EQ(one.start, left[0].start);
+	EXPECT_EQ(one.len, left[0].len);
+	uffd_inbox_clear(&inbox);
+	EXPECT_EQ(0, uffd_inbox_removed(&inbox, left));
+}
+
 TEST_F(events, write_to_a_protected_page_waits_for_its_release)
 {
 	struct uffd_event event = { .kind = UFFD_OTHER };
@@ -149,6 +192,42 @@ TEST(fork_leaves_no_descriptor_behind)
 	pthread_join(thread, NULL);
 	EXPECT_EQ(UFFD_OTHER, event.kind);
 	EXPECT_EQ(before, open_descriptors());
+	close(uffd);
+	memory_destroy(&memory);
+}
+
+/*
+ * The limit that Documentation/memory.rst tells: a child has no registration. It
+ * reads zeroes and can write what is its own; the guest waits for its page.
+ */
+TEST(child_of_a_registered_process_reads_zero_and_harms_nobody)
+{
+	struct memory_kind anonymous = { false, false, false };
+	static uint8_t page[4096];
+	struct memory memory;
+	int uffd, status = 0;
+	pid_t pid;
+
+	ASSERT_EQ(0, memory_create(&memory, anonymous, PAGES));
+	uffd = uffd_open();
+	ASSERT_LE(0, uffd);
+	ASSERT_EQ(0, uffd_enable(uffd, UFFD_FEATURE_EVENT_REMOVE));
+	ASSERT_EQ(0, uffd_register(uffd, memory_range(&memory, 0, PAGES),
+				   UFFDIO_REGISTER_MODE_MISSING));
+	pid = fork();
+	if (!pid) {
+		uint8_t read = *(volatile uint8_t *)memory.guest;
+
+		memory.guest[0] = 'c';
+		_exit(read);
+	}
+	ASSERT_EQ(pid, sys_retry(waitpid(pid, &status, 0)));
+	EXPECT_TRUE(WIFEXITED(status));
+	EXPECT_EQ(0, WEXITSTATUS(status));
+	page[0] = 'g';
+	EXPECT_EQ(0, uffd_copy(uffd, (uintptr_t)memory.guest, page, 4096, 4096,
+			       0));
+	EXPECT_EQ('g', memory.guest[0]);
 	close(uffd);
 	memory_destroy(&memory);
 }

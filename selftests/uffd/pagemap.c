@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* pagemap.c - what is there, asked of the kernel in two ways. */
 #include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "harness.h"
 #include "sys.h"
@@ -95,6 +98,32 @@ TEST_F(memory, reading_of_nothing_finds_nothing)
 	ASSERT_EQ(0, pagemap_read(self->pagemap, self->range, keep,
 				  self->gathered));
 	EXPECT_EQ(0, self->gathered->count);
+}
+
+/* To the kernel it has nothing, and that is no error. */
+TEST_F(memory, process_that_died_is_not_taken_for_an_empty_one)
+{
+	char path[64];
+	siginfo_t ended;
+	pid_t child = fork();
+	int pagemap;
+
+	ASSERT_LE(0, child);
+	if (!child) {
+		pause();
+		_exit(0);
+	}
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)child);
+	pagemap = sys_ret(open(path, O_RDONLY | O_CLOEXEC));
+	EXPECT_LE(0, pagemap);
+	EXPECT_EQ(0, uffd_populated(pagemap, self->range, keep, self->scanned));
+	EXPECT_LT(100, self->scanned->count);
+	kill(child, SIGKILL);
+	EXPECT_EQ(0, waitid(P_PID, (id_t)child, &ended, WEXITED));
+	EXPECT_EQ(-ESRCH, uffd_populated(pagemap, self->range, stop, NULL));
+	EXPECT_EQ(-ESRCH, uffd_content(pagemap, self->range, stop, NULL));
+	EXPECT_EQ(-ESRCH, pagemap_read(pagemap, self->range, stop, NULL));
+	close(pagemap);
 }
 
 static int count_bytes(struct range range, void *arg)

@@ -108,6 +108,8 @@ TEST_F(control, malformed_requests_are_refused_one_by_one)
 		"{\"verb\":\"wait\",\"ticks\":\"many\"}\n",
 		"{\"verb\":[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]}\n",
 		"\x01\xff\xfe\n",
+		/* the answer would be none for whoever asks for UTF-8 */
+		"{\"verb\":\"define\",\"text\":\"{}\xff\"}\n",
 	};
 	bool ok;
 

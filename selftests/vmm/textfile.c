@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* textfile.c - what is read as a definition is a file, whole and of text. */
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,6 +80,40 @@ TEST(directory_is_said_to_be_one)
 
 	EXPECT_EQ(-EISDIR, textfile_read("/", 64, &text, &fail));
 	EXPECT_NE(NULL, strstr(fail.text, "Is a directory"));
+}
+
+TEST_F(file, pipe_is_no_file_and_not_waited_for)
+{
+	struct fail fail = { 0 };
+	char *text;
+
+	ASSERT_EQ(0, mkfifo(self->path, 0600));
+	EXPECT_EQ(-EINVAL, textfile_read(self->path, 64, &text, &fail));
+}
+
+/* Whose lease is broken gives it up from the signal that tells of it. */
+static int leased;
+
+static void give_up_lease(int signo)
+{
+	(void)signo;
+	fcntl(leased, F_SETLEASE, F_UNLCK);
+}
+
+TEST_F(file, leased_file_is_waited_for)
+{
+	struct fail fail = { 0 };
+	char *text = NULL;
+
+	file_write(self->path, "abc", 3);
+	leased = sys_ret(open(self->path, O_RDWR | O_CLOEXEC));
+	ASSERT_LE(0, leased);
+	signal(SIGIO, give_up_lease);
+	ASSERT_EQ(0, sys_ret(fcntl(leased, F_SETLEASE, F_WRLCK)));
+	EXPECT_EQ(0, textfile_read(self->path, 64, &text, &fail));
+	EXPECT_STREQ("abc", text);
+	free(text);
+	close(leased);
 }
 
 TEST(device_is_no_file)

@@ -60,6 +60,7 @@ static double source_bits(const struct engine *engine)
 {
 	const struct source_region *state = &engine->source->regions[0];
 	uint64_t words = bitmap_words(state->dirty.bits) + bitmap_words(state->sent.bits) +
+			 bitmap_words(state->filled.bits) +
 			 bitmap_words(state->hot.bits);
 
 	return (double)(words * BITS_PER_WORD) / (double)engine->map.regions[0].pages;
@@ -67,7 +68,7 @@ static double source_bits(const struct engine *engine)
 
 static double dest_bits(const struct engine *engine)
 {
-	return (double)(engine->dest->states_size * 8) / (double)engine->map.regions[0].pages;
+	return (double)(engine->dest->states.size * 8) / (double)engine->map.regions[0].pages;
 }
 
 static int books_source(struct party *party)

@@ -256,14 +256,14 @@ static bool complete(struct dest *dest)
  */
 int engine_prove(struct engine *engine)
 {
-	struct proof *ours = engine->source ? &engine->source->regions[0].proof
-					    : &engine->dest->proofs[0];
-	struct proof theirs;
-	int ret = party_tell(engine->party, ours, sizeof(*ours));
+	struct proof theirs, ours = engine->source
+		? engine->source->regions[0].proof
+		: states_proof(&engine->dest->states, 0);
+	int ret = party_tell(engine->party, &ours, sizeof(ours));
 
 	if (!ret)
 		ret = party_hear(engine->party, &theirs, sizeof(theirs));
-	if (!ret && (theirs.pages != ours->pages || !digest_equal(theirs.sum, ours->sum)))
+	if (!ret && (theirs.pages != ours.pages || !digest_equal(theirs.sum, ours.sum)))
 		ret = -EBADMSG;
 	return ret;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <libxml/parser.h>
 #include <libxml/xpath.h>
+#include <libxml/xpathInternals.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,38 @@ struct xml {
 	xmlXPathContextPtr context;
 };
 
+static void doctype_refuse(void *context, const xmlChar *name,
+			   const xmlChar *external, const xmlChar *system)
+{
+	xmlParserCtxtPtr parser = context;
+
+	(void)name;
+	(void)external;
+	(void)system;
+	parser->wellFormed = 0;
+	xmlStopParser(parser);
+}
+
+/*
+ * libvirt writes no document type, and in one there may be entities: a hundred
+ * kilobytes that are a gigabyte when somebody asks for their text.
+ */
+static xmlDocPtr document_read(const char *text, int options)
+{
+	xmlParserCtxtPtr parser = xmlNewParserCtxt();
+	xmlDocPtr document = NULL;
+
+	if (!parser)
+		return NULL;
+	parser->sax->internalSubset = doctype_refuse;
+	document = xmlCtxtReadMemory(parser, text, (int)strlen(text),
+				     "definition", NULL, XML_PARSE_NONET |
+				     options | XML_PARSE_NOERROR |
+				     XML_PARSE_NOWARNING);
+	xmlFreeParserCtxt(parser);
+	return document;
+}
+
 static int parse(const char *text, int options, struct xml **xml,
 		 struct fail *fail)
 {
@@ -21,9 +54,7 @@ static int parse(const char *text, int options, struct xml **xml,
 
 	if (!got)
 		return -ENOMEM;
-	got->document = xmlReadMemory(text, (int)strlen(text), "definition",
-				      NULL, XML_PARSE_NONET | options |
-				      XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+	got->document = document_read(text, options);
 	if (got->document)
 		got->context = xmlXPathNewContext(got->document);
 	if (!got->context) {
@@ -36,7 +67,8 @@ static int parse(const char *text, int options, struct xml **xml,
 
 /**
  * xml_parse() - parse a definition
- * @text: of it; nothing outside of it is read, whatever it names
+ * @text: of it; nothing outside of it is read, whatever it names, and one
+ *	with a document type is none
  * @xml: receives it; xml_free() frees it
  * @fail: says that it is none
  *
@@ -280,7 +312,10 @@ char *xml_without(const char *text, const char *path)
 	if (parse(text, XML_PARSE_NOBLANKS, &xml, NULL))
 		return NULL;
 	found = find(xml, path);
-	for (i = 0; found && i < found->nodesetval->nodeNr; i++) {
+	if (found)
+		xmlXPathNodeSetSort(found->nodesetval);
+	/* What lies within another one of them goes first. */
+	for (i = found ? found->nodesetval->nodeNr : 0; i-- > 0;) {
 		xmlUnlinkNode(found->nodesetval->nodeTab[i]);
 		xmlFreeNode(found->nodesetval->nodeTab[i]);
 		/* The set is looked at once more when it is freed. */

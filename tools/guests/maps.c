@@ -6,6 +6,7 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
@@ -50,11 +51,12 @@ static int line_take(struct maps *maps, const char *line)
 {
 	struct mapping mapping = { 0 };
 	unsigned int major, minor;
-	char rights[5];
+	char rights[5] = "";
 
 	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64
 		   " %x:%x %" SCNu64, &mapping.start, &mapping.end, rights,
-		   &mapping.offset, &major, &minor, &mapping.inode) != 7)
+		   &mapping.offset, &major, &minor, &mapping.inode) != 7 ||
+	    strlen(rights) != 4)
 		return -EPROTO;
 	mapping.device = makedev(major, minor);
 	mapping.readable = rights[0] == 'r';
@@ -68,27 +70,39 @@ static int line_take(struct maps *maps, const char *line)
 	return maps_add(maps, &mapping);
 }
 
+/*
+ * A file's name may be as long as its owner likes: the rest of such a line is
+ * no line, and what it looks like is no mapping.
+ */
+static bool line_next(FILE *file, char *line, int size)
+{
+	int c;
+
+	if (!fgets(line, size, file))
+		return false;
+	if (!strchr(line, '\n'))
+		do
+			c = getc(file);
+		while (c != EOF && c != '\n');
+	return true;
+}
+
 /**
- * maps_read() - list the mappings of a process
- * @pid: of the process
+ * maps_parse() - list the mappings that a file names
+ * @file: as /proc/PID/maps
  * @maps: receives them; maps_fini() frees it. Unchanged on error
  *
  * Pieces of one mapping of a file that lie side by side are one.
  *
- * Return: 0, -ESRCH (no such process, or one that is ending) or -errno.
+ * Return: 0, -ESRCH (there is none), -EPROTO, -E2BIG or -ENOMEM.
  */
-int maps_read(pid_t pid, struct maps *maps)
+int maps_parse(FILE *file, struct maps *maps)
 {
 	struct maps got = { .count = 0 };
-	__cleanup_file FILE *file = NULL;
-	char path[64], line[8192];
+	char line[8192];
 	int ret = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
-	file = fopen(path, "re");
-	if (!file)
-		return -ESRCH;
-	while (!ret && fgets(line, sizeof(line), file))
+	while (!ret && line_next(file, line, sizeof(line)))
 		ret = line_take(&got, line);
 	if (!ret && !got.count)
 		ret = -ESRCH;
@@ -98,6 +112,23 @@ int maps_read(pid_t pid, struct maps *maps)
 	}
 	*maps = got;
 	return 0;
+}
+
+/**
+ * maps_read() - list the mappings of a process
+ * @pid: of the process
+ * @maps: receives them; maps_fini() frees it. Unchanged on error
+ *
+ * Return: as maps_parse(); -ESRCH: no such process, or one that is ending.
+ */
+int maps_read(pid_t pid, struct maps *maps)
+{
+	__cleanup_file FILE *file = NULL;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	file = fopen(path, "re");
+	return file ? maps_parse(file, maps) : -ESRCH;
 }
 
 /**
@@ -189,4 +220,48 @@ int mapping_page_size(pid_t pid, const struct mapping *mapping,
 	else if (status.f_type != TMPFS_MAGIC)
 		return -EINVAL;
 	return 0;
+}
+
+static int region_open(const struct maps *maps, pid_t pid,
+		       struct guest_region *region)
+{
+	const struct mapping *mapping = maps_at(maps, region->address);
+
+	if (!mapping || !mapping->shared ||
+	    region->size > mapping->end - region->address ||
+	    mapping->offset + (region->address - mapping->start) !=
+	    region->offset)
+		return -ESTALE;
+	region->fd = mapping_open(pid, mapping);
+	return region->fd < 0 ? region->fd : 0;
+}
+
+/**
+ * maps_open_regions() - open the files of a guest's shared regions
+ * @description: with pid and regions; each shared one receives its file
+ * @fail: says which cannot be opened
+ *
+ * The guest is not asked, so it may be stopped, or wait for its memory.
+ *
+ * Return: 0; -ESTALE: its memory does not lie where it lay; or -errno.
+ */
+int maps_open_regions(struct guest_description *description, struct fail *fail)
+{
+	struct maps maps = { .count = 0 };
+	unsigned int i;
+	int ret = maps_read(description->pid, &maps);
+
+	for (i = 0; i < description->region_count && !ret; i++) {
+		struct guest_region *region = &description->regions[i];
+
+		if (region->shared)
+			ret = region_open(&maps, description->pid, region);
+		if (ret)
+			fail_set(fail, ret,
+				 "cannot open region '%s' of guest '%s' in process %d: %s",
+				 region->name, description->name,
+				 (int)description->pid, strerror(-ret));
+	}
+	maps_fini(&maps);
+	return ret;
 }

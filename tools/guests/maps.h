@@ -6,7 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
+
+#include "protocol/guest.h"
 
 struct mapping {
 	uint64_t start, end;
@@ -23,10 +26,12 @@ struct maps {
 	size_t count;
 };
 
+int maps_parse(FILE *file, struct maps *maps);
 int maps_read(pid_t pid, struct maps *maps);
 void maps_fini(struct maps *maps);
 const struct mapping *maps_at(const struct maps *maps, uint64_t address);
 int mapping_open(pid_t pid, const struct mapping *mapping);
+int maps_open_regions(struct guest_description *description, struct fail *fail);
 int mapping_page_size(pid_t pid, const struct mapping *mapping,
 		      uint32_t *page_size);
 

@@ -22,6 +22,7 @@
 #include "cleanup.h"
 
 #define BLOCK_ALIGN	(2u << 20)
+#define PAGE		4096u
 
 static bool name_take(struct qemu_block *block, const char *line,
 		      const char *end)
@@ -45,19 +46,25 @@ static bool name_take(struct qemu_block *block, const char *line,
 	return true;
 }
 
-/* Return: whether the line is a block's; others are the table's head. */
-static bool line_take(struct qemu_block *block, const char *line)
+/*
+ * Blocks are whole pages (qemu_ram_alloc_internal() in softmmu/physmem.c).
+ *
+ * Return: 1: the line is a block's; 0: it is of the table's head; -EPROTO.
+ */
+static int line_take(struct qemu_block *block, const char *line)
 {
 	const char *numbers = strstr(line, " 0x");
 	int got;
 
 	*block = (struct qemu_block){ .physical = GUEST_NOWHERE };
 	if (!numbers)
-		return false;
+		return 0;
 	got = sscanf(numbers, " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64,
 		     &block->serial, &block->used, &block->total,
 		     &block->address);
-	return got >= 3 && name_take(block, line, numbers);
+	if (got < 3 || !name_take(block, line, numbers))
+		return 0;
+	return block->used > block->total || block->used % PAGE ? -EPROTO : 1;
 }
 
 static int by_serial(const void *a, const void *b)
@@ -65,6 +72,24 @@ static int by_serial(const void *a, const void *b)
 	const struct qemu_block *one = a, *other = b;
 
 	return (one->serial > other->serial) - (one->serial < other->serial);
+}
+
+static int blocks_take(struct qemu_blocks *blocks, char *text)
+{
+	char *line, *rest;
+	int ret = 0;
+
+	blocks->count = 0;
+	for (line = strtok_r(text, "\r\n", &rest); line && ret >= 0;
+	     line = strtok_r(NULL, "\r\n", &rest)) {
+		if (blocks->count == QEMU_BLOCKS_MAX)
+			return -E2BIG;
+		ret = line_take(&blocks->table[blocks->count], line);
+		blocks->count += ret > 0;
+	}
+	qsort(blocks->table, blocks->count, sizeof(blocks->table[0]),
+	      by_serial);
+	return ret < 0 || !blocks->count ? -EPROTO : 0;
 }
 
 /**
@@ -79,27 +104,17 @@ int qemu_blocks_read(struct qemu_monitor *monitor, struct qemu_blocks *blocks,
 		     struct fail *fail)
 {
 	__cleanup_free char *text = NULL;
-	char *line, *rest;
 	int ret = qemu_human(monitor, "info ramblock", &text, fail);
 
 	if (ret)
 		return ret;
-	blocks->count = 0;
-	for (line = strtok_r(text, "\r\n", &rest); line;
-	     line = strtok_r(NULL, "\r\n", &rest)) {
-		if (blocks->count == QEMU_BLOCKS_MAX)
-			return fail_set(fail, -E2BIG,
-					"guest '%s' has more than %d RAM blocks",
-					monitor->guest, QEMU_BLOCKS_MAX);
-		if (line_take(&blocks->table[blocks->count], line))
-			blocks->count++;
-	}
-	qsort(blocks->table, blocks->count, sizeof(blocks->table[0]),
-	      by_serial);
-	return blocks->count ? 0 :
-	       fail_set(fail, -EPROTO,
-			"QEMU of guest '%s' lists its RAM blocks in a way that is not known here",
-			monitor->guest);
+	ret = blocks_take(blocks, text);
+	if (ret == -E2BIG)
+		return fail_set(fail, ret, "guest '%s' has more than %d RAM blocks",
+				monitor->guest, QEMU_BLOCKS_MAX);
+	return ret ? fail_set(fail, ret,
+			      "QEMU of guest '%s' lists its RAM blocks in a way that is not known here",
+			      monitor->guest) : 0;
 }
 
 /* "0000:00:02.0/vga.vram" is the memory region "vga.vram". */

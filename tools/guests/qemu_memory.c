@@ -44,6 +44,9 @@ static int machine_know(struct qemu *qemu, struct fail *fail)
 	if (ret)
 		return ret;
 	text = json_object_get_string(type);
+	if (!text)
+		return fail_set(fail, -EPROTO, "QEMU of guest '%s' says no type of its machine",
+				qemu->name);
 	length = strlen(text);
 	if (length > strlen(MACHINE_SUFFIX) &&
 	    !strcmp(text + length - strlen(MACHINE_SUFFIX), MACHINE_SUFFIX))
@@ -103,7 +106,7 @@ static int region_of(struct qemu *qemu, const struct qemu_block *block,
 	const struct mapping *mapping = maps_at(maps, block->address);
 	int ret;
 
-	if (!mapping || mapping->end < block->address + block->total)
+	if (!mapping || block->total > mapping->end - block->address)
 		return fail_set(fail, -EFAULT,
 				"RAM block %s of guest '%s' is not where it should be in process %d",
 				block->name, qemu->name, (int)qemu->pid);

@@ -91,6 +91,11 @@ int qemu_human(struct qemu_monitor *monitor, const char *line, char **text,
 			&answer, fail);
 	if (ret)
 		return ret;
+	if (!json_object_is_type(answer, json_type_string)) {
+		json_object_put(answer);
+		return fail_set(fail, -EPROTO, "QEMU of guest '%s' answers '%s' with no text",
+				monitor->guest, line);
+	}
 	*text = strdup(json_object_get_string(answer));
 	json_object_put(answer);
 	return *text ? 0 : -ENOMEM;

@@ -23,7 +23,7 @@
 static int file_make(int *fd, int *write_fd)
 {
 	__cleanup_fd int made = sys_ret(memfd_create("straddle-devices",
-						     MFD_CLOEXEC));
+						     MFD_CLOEXEC | MFD_ALLOW_SEALING));
 	char path[48];
 	int again;
 
@@ -148,8 +148,11 @@ static int stream_make(struct qemu *qemu, int devices, int *state_fd,
 	};
 	void *map = NULL;
 	struct stat status;
-	int ret = sys_ret(fstat(devices, &status));
+	/* QEMU has it open, and could cut it off below what is mapped here. */
+	int ret = sys_ret(fcntl(devices, F_ADD_SEALS, F_SEAL_SHRINK));
 
+	if (!ret)
+		ret = sys_ret(fstat(devices, &status));
 	if (!ret && (status.st_size <= 0 || status.st_size > DEVICES_MAX))
 		ret = -EFBIG;
 	if (!ret)

@@ -126,6 +126,28 @@ void qemu_ahead_free(struct qemu_ahead *ahead)
 	free(ahead);
 }
 
+/* All that is no region goes into the device state, which has a limit. */
+static int blocks_check(const struct qemu_stream *stream, struct fail *fail)
+{
+	uint64_t room = GUEST_STATE_MAX;
+	unsigned int i;
+
+	for (i = 0; i < stream->blocks->count; i++) {
+		const struct qemu_block *block = &stream->blocks->table[i];
+
+		if (block->region)
+			continue;
+		if (block->used > room)
+			return fail_set(fail, -EFBIG,
+					"RAM block %s of %llu MiB cannot be carried with the devices' state: %u MiB are the limit of all of it",
+					block->name,
+					(unsigned long long)block->used >> 20,
+					GUEST_STATE_MAX >> 20);
+		room -= block->used;
+	}
+	return 0;
+}
+
 static int block_read(const struct qemu_stream *stream, unsigned int index,
 		      unsigned char **bytes, struct fail *fail)
 {
@@ -266,12 +288,17 @@ static int file_of(FILE *to, char **bytes, const size_t *size, int ret, int *fd)
 int qemu_stream_ahead(const struct qemu_stream *stream,
 		      struct qemu_ahead **ahead, int *fd, struct fail *fail)
 {
-	struct qemu_ahead *made = calloc(1, sizeof(*made));
+	struct qemu_ahead *made;
 	char *bytes = NULL;
 	size_t size = 0;
-	FILE *to = made ? open_memstream(&bytes, &size) : NULL;
-	int ret = to ? 0 : -ENOMEM;
+	FILE *to;
+	int ret = blocks_check(stream, fail);
 
+	if (ret)
+		return ret;
+	made = calloc(1, sizeof(*made));
+	to = made ? open_memstream(&bytes, &size) : NULL;
+	ret = to ? 0 : -ENOMEM;
 	if (!ret) {
 		put_beginning(to, stream);
 		putc(SECTION_PART, to);
@@ -300,8 +327,10 @@ int qemu_stream_rest(const struct qemu_stream *stream, int *fd,
 	char *bytes = NULL;
 	size_t size = 0;
 	FILE *to;
-	int ret;
+	int ret = blocks_check(stream, fail);
 
+	if (ret)
+		return ret;
 	if (stream->devices_size <= QEMU_STREAM_HEAD ||
 	    memcmp(stream->devices, qemu_stream_head, QEMU_STREAM_HEAD))
 		return fail_set(fail, -EPROTO,

@@ -52,6 +52,7 @@ static int left_ms(uint64_t end_ns)
 	return now < end_ns ? (int)((end_ns - now) / 1000000) : 0;
 }
 
+/* Past its end nothing is read, however much there is. */
 static int object_read(struct qmp_line *line, uint64_t end_ns,
 		       struct json_object **object)
 {
@@ -61,7 +62,9 @@ static int object_read(struct qmp_line *line, uint64_t end_ns,
 
 		if (ret)
 			return ret < 0 ? ret : 0;
-		ret = sys_wait_fd(line->fd, POLLIN, left_ms(end_ns));
+		ret = now_ns() < end_ns ?
+		      sys_wait_fd(line->fd, POLLIN, left_ms(end_ns)) :
+		      -ETIMEDOUT;
 		if (ret)
 			return ret;
 		got = jsonline_read(&line->in, line->fd);

@@ -337,16 +337,17 @@ static int vmm_create_incoming(const struct guest_host *host,
 			       const struct guest_incoming *incoming,
 			       struct guest **guest, struct fail *fail)
 {
-	/* A file of this host: no definition that comes in names one. */
+	/* Files of this host: no definition that comes in names one. */
 	const char *witness = getenv("STRADDLE_WITNESS");
+	const char *dir = getenv("STRADDLE_MEMORY_DIR");
 	__cleanup_fd int fd = -1;
 	char persistent[PATH_MAX];
-	const char *argv[] = {
+	const char *argv[17] = {
 		"straddle-vmm", "--incoming", "--definition", "/dev/fd/4",
 		"--name", incoming->name, "--run-dir", host->run_dir,
 		"--persistent", persistent, "--ready-fd", "3",
-		witness ? "--witness" : NULL, witness, NULL
 	};
+	size_t n = 12;
 	int ret = vmm_definition_path(host, incoming->name, persistent,
 				      sizeof(persistent), fail);
 
@@ -355,6 +356,14 @@ static int vmm_create_incoming(const struct guest_host *host,
 		ret = vmm_define_end(host, incoming->name, true, fail);
 	if (ret)
 		return ret;
+	if (witness) {
+		argv[n++] = "--witness";
+		argv[n++] = witness;
+	}
+	if (dir) {
+		argv[n++] = "--memory-dir";
+		argv[n++] = dir;
+	}
 	ret = definition_file(incoming->live, &fd);
 	if (ret)
 		return fail_set(fail, ret, "cannot hand over a definition: %s",

@@ -202,6 +202,9 @@ static ssize_t receive_some(int fd, char *text, size_t room, int *got_fd,
 	got = sys_retry(recvmsg(fd, &msg, MSG_CMSG_CLOEXEC));
 	if (got > 0)
 		take_fds(&msg, got_fd);
+	/* One came along, and we have no room for it. */
+	if (got > 0 && msg.msg_flags & MSG_CTRUNC && *got_fd < 0)
+		return -EMFILE;
 	return got ? got : -EPIPE;
 }
 

@@ -60,15 +60,12 @@ static int old_path(const struct guest_host *host, const char *name,
 	return path_of(host, name, "%s/.%s.json.old", path, size, fail);
 }
 
-/* An object, or NULL; as the VMM, which allows for space around it. */
+/* An object, or NULL. */
 static struct json_object *parse(const char *text)
 {
-	struct json_object *root = json_tokener_parse(text);
+	struct json_object *root;
 
-	if (json_object_is_type(root, json_type_object))
-		return root;
-	json_object_put(root);
-	return NULL;
+	return json_parse(text, strlen(text), &root) ? NULL : root;
 }
 
 static int check_same(const char *path, const char *text, const char *uuid,

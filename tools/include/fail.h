@@ -11,6 +11,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "utf8.h"
+
 #define FAIL_TEXT_MAX	2048	/* bytes, NUL included: several obstacles */
 
 struct fail {
@@ -37,6 +39,7 @@ static inline int fail_set(struct fail *fail, int err, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(fail->text, sizeof(fail->text), fmt, args);
 	va_end(args);
+	utf8_mend(fail->text);	/* of a peer, of QEMU; or cut to fit */
 	return err;
 }
 

@@ -15,7 +15,7 @@ static const char *reason(int err)
 		       "it (end that), or the agent lacks CAP_SYS_PTRACE or "
 		       "CAP_SYS_ADMIN (give it both)";
 	case -EACCES:
-		return "this connection belongs to another process";
+		return "it is not the process that this worker may name";
 	case -ESRCH:
 		return "the process is gone";
 	case -ETIMEDOUT:
@@ -35,7 +35,22 @@ static const char *reason(int err)
 	}
 }
 
-/* One request and its reply; descriptors only if it succeeded. */
+/* Descriptors only if it succeeded. */
+static int take_reply(int client_fd, struct broker_reply *reply, struct parcel_fds *fds)
+{
+	int ret = parcel_receive(client_fd, reply, sizeof(*reply), fds);
+
+	if (ret == (int)sizeof(*reply) && !reply->err)
+		return 0;
+	parcel_fds_close(fds);
+	if (ret < 0)
+		return ret == -ECONNRESET ? -EPIPE : ret;
+	if (!ret)
+		return -EPIPE;
+	return ret == (int)sizeof(*reply) ? reply->err : -EPROTO;
+}
+
+/* One request and its reply. */
 static int ask(int client_fd, const struct broker_request *request,
 	       const struct parcel_fds *send, struct broker_reply *reply,
 	       struct parcel_fds *fds)
@@ -45,17 +60,7 @@ static int ask(int client_fd, const struct broker_request *request,
 	int ret;
 
 	ret = parcel_send(client_fd, request, size, send);
-	if (ret)
-		return ret;
-	ret = parcel_receive(client_fd, reply, sizeof(*reply), fds);
-	if (ret == (int)sizeof(*reply) && !reply->err)
-		return 0;
-	parcel_fds_close(fds);
-	if (ret < 0)
-		return ret == -ECONNRESET ? -EPIPE : ret;
-	if (!ret)
-		return -EPIPE;
-	return ret == (int)sizeof(*reply) ? reply->err : -EPROTO;
+	return ret ? ret : take_reply(client_fd, reply, fds);
 }
 
 static int take_attachment(int client_fd, const struct broker_request *request,
@@ -79,13 +84,37 @@ static int take_attachment(int client_fd, const struct broker_request *request,
 }
 
 /**
+ * broker_bind() - say which process a worker may name from now on
+ * @binder_fd: the worker's second connection
+ * @pidfd: of that process; stays the caller's
+ * @fail: receives the reason
+ *
+ * Return: 0 or -errno; -EINVAL: that is no pidfd of a process that lives.
+ */
+int broker_bind(int binder_fd, int pidfd, struct fail *fail)
+{
+	const struct parcel_fds named = { { pidfd }, 1 };
+	uint32_t verb = BROKER_BIND;
+	struct broker_reply reply;
+	struct parcel_fds none;
+	int ret = parcel_send(binder_fd, &verb, sizeof(verb), &named);
+
+	if (!ret)
+		ret = take_reply(binder_fd, &reply, &none);
+	if (!ret)
+		parcel_fds_close(&none);
+	return ret ? fail_set(fail, ret, "cannot tell the broker which process the guest is: %s",
+			      reason(ret)) : 0;
+}
+
+/**
  * broker_attach() - have a userfaultfd made inside a process
  * @client_fd: connection to the broker
- * @pid: the process; the connection is bound to it from then on
+ * @pid: the process, that the connection is bound to
  * @attachment: receives the attachment; unchanged on an error
  * @fail: receives the reason
  *
- * Return: 0 or -errno as uffd_attach(); -EACCES: bound to another process.
+ * Return: 0 or -errno as uffd_attach(); -EACCES: not bound to it.
  */
 int broker_attach(int client_fd, pid_t pid,
 		  struct uffd_attachment *attachment, struct fail *fail)
@@ -102,12 +131,12 @@ int broker_attach(int client_fd, pid_t pid,
 /**
  * broker_adopt() - have a userfaultfd handed out that a process keeps
  * @client_fd: connection to the broker
- * @pid: the process; the connection is bound to it from then on
+ * @pid: the process, that the connection is bound to
  * @remote_fd: the descriptor's number there
  * @attachment: receives the attachment; unchanged on an error
  * @fail: receives the reason
  *
- * Return: 0 or -errno as uffd_adopt(); -EACCES: bound to another process.
+ * Return: 0 or -errno as uffd_adopt(); -EACCES: not bound to it.
  */
 int broker_adopt(int client_fd, pid_t pid, int remote_fd,
 		 struct uffd_attachment *attachment, struct fail *fail)
@@ -217,34 +246,4 @@ int broker_collapse(int client_fd, const struct range *ranges, size_t count,
 		fail_set(fail, ret, "cannot gather the guest's pages into huge "
 			 "ones: %s", reason(ret));
 	return ret;
-}
-
-/**
- * broker_open_file() - have a file of the bound process opened
- * @client_fd: connection to the broker, bound to the process
- * @file: which one
- * @fd: receives the descriptor
- * @fail: receives the reason
- *
- * Return: 0 or -errno; -EACCES: not bound.
- */
-int broker_open_file(int client_fd, enum broker_file file, int *fd,
-		     struct fail *fail)
-{
-	struct broker_request request = {
-		.verb = BROKER_OPEN_FILE, .file = file,
-	};
-	struct broker_reply reply;
-	struct parcel_fds fds;
-	int ret = ask(client_fd, &request, NULL, &reply, &fds);
-
-	if (!ret && fds.count != 1) {
-		parcel_fds_close(&fds);
-		ret = -EPROTO;
-	}
-	if (ret)
-		return fail_set(fail, ret, "cannot open the memory of the "
-				"guest's process: %s", reason(ret));
-	*fd = fds.fd[0];
-	return 0;
 }

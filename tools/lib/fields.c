@@ -114,6 +114,38 @@ static int field_from_json(const struct field *field, struct json_object *value,
 	return -EINVAL;
 }
 
+static bool is_known(const struct field *fields, size_t count, const char *key)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (!strcmp(fields[i].key, key))
+			return true;
+	return false;
+}
+
+/**
+ * fields_known() - does a JSON object name members of a struct only?
+ * @object: what came
+ * @fields: the table
+ * @count: rows of it
+ * @what: the object is, for messages: "an option of 'migrate'"
+ * @fail: names the first key that no row has
+ *
+ * Return: 0 or -EINVAL.
+ */
+int fields_known(struct json_object *object, const struct field *fields,
+		 size_t count, const char *what, struct fail *fail)
+{
+	json_object_object_foreach(object, key, value) {
+		(void)value;
+		if (!is_known(fields, count, key))
+			return fail_set(fail, -EINVAL, "'%.40s' is not %s: is it misspelt, or this "
+					"agent older than who asks?", key, what);
+	}
+	return 0;
+}
+
 /**
  * fields_get() - set the members of a struct that a JSON object names
  * @object: what came; keys that no row names are ignored

@@ -40,6 +40,8 @@ struct field {
 
 void fields_put(struct json_object *object, const struct field *fields,
 		size_t count, const void *data);
+int fields_known(struct json_object *object, const struct field *fields,
+		 size_t count, const char *what, struct fail *fail);
 int fields_get(struct json_object *object, const struct field *fields,
 	       size_t count, void *data, struct fail *fail);
 

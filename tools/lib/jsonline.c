@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* jsonline.c - collect bytes up to a newline, parse one object from them. */
+#include <ctype.h>
 #include <json-c/json.h>
 #include <string.h>
 
@@ -7,6 +8,10 @@
 #include "tools/lib/jsonline.h"
 
 #define DEPTH_MAX	16	/* of nested objects: what the peer may make */
+#define MEMORY_MAX	(64u << 20)	/* bytes of all that it may make */
+#define OBJECT_SIZE	1024	/* bytes that json-c takes, and some more */
+#define ARRAY_SIZE	256
+#define VALUE_SIZE	128
 
 /**
  * jsonline_init() - start with nothing received
@@ -81,21 +86,62 @@ bool jsonline_full(const struct jsonline *line)
 	return line->used - line->taken == line->max;
 }
 
+/* What the structure costs; strings cost what they are long. */
+static size_t json_cost(char c)
+{
+	switch (c) {
+	case '{':
+		return OBJECT_SIZE;
+	case '[':
+		return ARRAY_SIZE;
+	case ',':
+	case ':':
+		return VALUE_SIZE;
+	default:
+		return 0;
+	}
+}
+
+/*
+ * Three bytes of "{}," take json-c 800: a definition of a megabyte is then a
+ * quarter of a gigabyte. In strict JSON no other quotes hide a bracket.
+ */
+static bool is_bounded(const char *text, size_t size)
+{
+	bool quoted = false;
+	size_t i, cost = 0;
+
+	for (i = 0; i < size && cost <= MEMORY_MAX; i++) {
+		if (text[i] == '"')
+			quoted = !quoted;
+		else if (quoted && text[i] == '\\')
+			i++;
+		else if (!quoted)
+			cost += json_cost(text[i]);
+	}
+	return cost <= MEMORY_MAX;
+}
+
 /**
  * json_parse() - one object out of text from elsewhere
- * @text: need not end in NUL
+ * @text: need not end in NUL; may have space around the object
  * @size: bytes of it
  * @object: receives it, the caller's; unchanged on error
  *
- * Return: 0, -EPROTO (not exactly one JSON object, or nested too deep) or
- * -ENOMEM.
+ * Return: 0, -EPROTO (not exactly one JSON object, nested too deep, or of too
+ * many pieces) or -ENOMEM.
  */
 int json_parse(const char *text, size_t size, struct json_object **object)
 {
-	struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
+	struct json_tokener *tokener;
 	struct json_object *got;
 	int ret = 0;
 
+	while (size && isspace((unsigned char)text[size - 1]))
+		size--;
+	if (!is_bounded(text, size))
+		return -EPROTO;
+	tokener = json_tokener_new_ex(DEPTH_MAX);
 	if (!tokener)
 		return -ENOMEM;
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);

@@ -115,6 +115,7 @@ static const struct field option_fields[] = {
 	FIELD(U64, struct migration_options, postcopy_bandwidth),
 	FIELD(U64, struct migration_options, downtime_ns),
 	FIELD(U64, struct migration_options, timeout_ns),
+	FIELD(U64, struct migration_options, recover_timeout_ns),
 	FIELD_NAMED(struct migration_options, timeout_action, timeout_name,
 		    timeout_value),
 	FIELD(U32, struct migration_options, rounds_max),
@@ -131,6 +132,14 @@ static const struct field progress_fields[] = {
 	FIELD_NAMED(struct progress, phase, phase_to_name, phase_value),
 	FIELD_NAMED(struct progress, state, state_to_name, state_value),
 	FIELD(U32, struct progress, round),
+	FIELD(U32, struct progress, recoveries),
+	FIELD(U64, struct progress, broken_ns),
+	FIELD(U64, struct progress, next_try_ns),
+	FIELD(U64, struct progress, silent_ns),
+	FIELD(BOOL, struct progress, recover_due),
+	FIELD(BOOL, struct progress, poisoned),
+	FIELD(U64, struct progress, waiting_pages),
+	FIELD(TEXT, struct progress, broken),
 	FIELD(BOOL, struct progress, postcopy),
 	FIELD(U64, struct progress, memory_bytes),
 	FIELD(U64, struct progress, done_bytes),
@@ -208,6 +217,23 @@ int migration_options_from_json(struct json_object *object,
 			  fail);
 }
 
+/**
+ * migration_options_known() - does an object name options only?
+ * @object: as migration_options_from_json()'s
+ * @fail: names the first key that is none
+ *
+ * For what users and their programs say: an option that is misspelt, or of a
+ * newer release, would be left out in silence. A job that the agent of another
+ * release has stored may have more.
+ *
+ * Return: 0 or -EINVAL.
+ */
+int migration_options_known(struct json_object *object, struct fail *fail)
+{
+	return fields_known(object, option_fields, COUNT(option_fields),
+			    "an option of 'migrate'", fail);
+}
+
 static bool is_relative(const char *path)
 {
 	return *path && *path != '/';
@@ -258,6 +284,8 @@ static int engine_check(const struct migration_options *options, struct fail *fa
 		return 0;
 	if (options->handover)
 		return refuse(fail, "--handover", ours);
+	if (options->recover_timeout_ns)
+		return refuse(fail, "--recover-timeout", ours);
 	if (options->copy_storage)
 		return refuse(fail, "--copy-storage-all or --copy-storage-inc", ours);
 	if (options->fault_lanes || options->push_lanes)
@@ -271,10 +299,6 @@ static int engine_check(const struct migration_options *options, struct fail *fa
 
 static int storage_check(const struct migration_options *options, struct fail *fail)
 {
-	if (options->copy_storage && options->unsafe)
-		return fail_set(fail, -EINVAL,
-				"--unsafe leaves disks behind that --copy-storage-%s would copy: give one",
-				copy_names[options->copy_storage]);
 	if (options->copy_synchronous && !options->copy_storage)
 		return fail_set(fail, -EINVAL, "--copy-storage-synchronous-writes needs "
 				"--copy-storage-all or --copy-storage-inc: add one");
@@ -327,7 +351,7 @@ int migration_options_check(const struct migration_options *options,
 
 /**
  * progress_to_json() - progress as an object, one key a member
- * @progress: what to say; phase and state become names
+ * @progress: what to say; phase and state become names, what is unknown is absent
  *
  * Return: a new object, the caller's.
  */
@@ -336,6 +360,8 @@ struct json_object *progress_to_json(const struct progress *progress)
 	struct json_object *object = json_object_new_object();
 
 	fields_put(object, progress_fields, COUNT(progress_fields), progress);
+	if (progress->missing_unknown)
+		json_object_object_del(object, "missing_pages");
 	return object;
 }
 
@@ -350,7 +376,10 @@ struct json_object *progress_to_json(const struct progress *progress)
 int progress_from_json(struct json_object *object, struct progress *progress,
 		       struct fail *fail)
 {
-	*progress = (struct progress){ .state = STATE_NONE };
+	*progress = (struct progress){
+		.state = STATE_NONE,
+		.missing_unknown = !json_object_object_get_ex(object, "missing_pages", NULL),
+	};
 	return fields_get(object, progress_fields, COUNT(progress_fields),
 			  progress, fail);
 }

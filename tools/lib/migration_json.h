@@ -14,6 +14,7 @@ struct json_object *migration_options_to_json(const struct migration_options *op
 int migration_options_from_json(struct json_object *object,
 				struct migration_options *options,
 				struct fail *fail);
+int migration_options_known(struct json_object *object, struct fail *fail);
 int engine_named(const char *name, enum engine *engine);
 int migration_options_check(const struct migration_options *options,
 			    struct fail *fail);

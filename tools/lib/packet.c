@@ -8,6 +8,7 @@
 #include "sys.h"
 #include "tools/lib/jsonline.h"
 #include "tools/lib/packet.h"
+#include "utf8.h"
 
 #define PACKET_MAX	65536	/* bytes of JSON */
 
@@ -21,6 +22,8 @@ union passed_fd {
  * @fd: SOCK_SEQPACKET; waits as its O_NONBLOCK says
  * @object: what to send
  * @passed: descriptor that goes along (and stays open here), or -1
+ *
+ * Text in it that is no UTF-8 arrives with question marks.
  *
  * Return: 0, -EMSGSIZE (longer than 64 KiB), -EPIPE, -EAGAIN or -errno.
  */
@@ -36,6 +39,8 @@ int packet_send(int fd, struct json_object *object, int passed)
 
 	if (length > PACKET_MAX)
 		return -EMSGSIZE;
+	/* The other end breaks off at what is no UTF-8. */
+	utf8_mend((char *)(uintptr_t)text);
 	if (passed >= 0) {
 		struct cmsghdr *header;
 
@@ -51,16 +56,28 @@ int packet_send(int fd, struct json_object *object, int passed)
 	return sent < 0 ? (int)sent : 0;
 }
 
-static int passed_take(struct msghdr *msg)
+/*
+ * The kernel hands over as many as the room with its padding holds: two. One is
+ * taken, none of several.
+ */
+static int passed_take(struct msghdr *msg, int *passed)
 {
 	struct cmsghdr *header = CMSG_FIRSTHDR(msg);
-	int fd = -1;
+	int fds[sizeof(union passed_fd) / sizeof(int)];
+	size_t count, i;
 
-	if (header && header->cmsg_level == SOL_SOCKET &&
-	    header->cmsg_type == SCM_RIGHTS &&
-	    header->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&fd, CMSG_DATA(header), sizeof(int));
-	return fd;
+	if (!header || header->cmsg_level != SOL_SOCKET ||
+	    header->cmsg_type != SCM_RIGHTS)
+		return 0;
+	count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	memcpy(fds, CMSG_DATA(header), count * sizeof(int));
+	if (count == 1) {
+		*passed = fds[0];
+		return 0;
+	}
+	for (i = 0; i < count; i++)
+		close(fds[i]);
+	return -EPROTO;
 }
 
 /**
@@ -70,8 +87,8 @@ static int passed_take(struct msghdr *msg)
  * @passed: receives the descriptor that came along (close-on-exec), or -1;
  * NULL: none is expected, one that comes is closed
  *
- * Return: 0, -EPIPE at end of file, -EAGAIN, -EPROTO (no JSON object, or one
- * that was cut), or -errno.
+ * Return: 0, -EPIPE at end of file, -EAGAIN, -EPROTO (no JSON object, one that
+ * was cut, or several descriptors), or -errno.
  */
 int packet_receive(int fd, struct json_object **object, int *passed)
 {
@@ -91,7 +108,9 @@ int packet_receive(int fd, struct json_object **object, int *passed)
 	got = sys_retry(recvmsg(fd, &msg, MSG_CMSG_CLOEXEC));
 	if (got < 0)
 		return (int)got;
-	came = passed_take(&msg);
+	ret = passed_take(&msg, &came);
+	if (ret)
+		return ret;
 	if (!got)
 		return -EPIPE;
 	if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))

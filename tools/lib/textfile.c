@@ -16,6 +16,17 @@ static int cannot(struct fail *fail, int err, const char *what,
 			strerror(-err));
 }
 
+/*
+ * A pipe that nobody writes to would not let go of us; who has a file under a
+ * lease (fcntl(2), F_SETLEASE) lets go of it, and -EAGAIN means just that.
+ */
+static int open_unless_pipe(const char *path)
+{
+	int fd = sys_retry(open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+
+	return fd == -EAGAIN ? sys_retry(open(path, O_RDONLY | O_CLOEXEC)) : fd;
+}
+
 /**
  * textfile_read() - read a small file
  * @path: the file
@@ -28,7 +39,7 @@ static int cannot(struct fail *fail, int err, const char *what,
 int textfile_read(const char *path, size_t max, char **text,
 		  struct fail *fail)
 {
-	__cleanup_fd int fd = sys_retry(open(path, O_RDONLY | O_CLOEXEC));
+	__cleanup_fd int fd = open_unless_pipe(path);
 	__cleanup_free char *got = NULL;
 	struct stat st;
 	int ret;

@@ -5,6 +5,7 @@
 # - each program has a man page, without a warning of groff's;
 # - each long option in a program's source is in its man page, and each option
 #   in the page is in the source;
+# - each fault that can be injected is in straddle-inject.7;
 # - files of the project that a document names exist;
 # - the documents are correct reStructuredText (where docutils is installed);
 # - each document is linked from Documentation/index.rst, and all links lead to files;
@@ -25,7 +26,7 @@ my $OPTION_ROW = qr/\{\s*(?:\.name\s*=\s*)?"([a-z][a-z0-9-]+)",\s*
 # What looks like a file of this project: folder/name.ending
 my $PROJECT_FILE = qr{(?<![\w/.\$-])(
 	(?:uffd|copy|protocol|tools|selftests|Documentation)/
-	[\w./-]+\.(?:[chS]|sh|pl|mk|rst|proto|[18]))\b}x;
+	[\w./-]+\.(?:[chS]|sh|pl|mk|rst|proto|[178]))\b}x;
 
 my $found = 0;
 
@@ -80,6 +81,23 @@ sub check_man_page
 	for my $option (sort keys %named) {
 		report($path, "--$option is no option of the program")
 			unless $options->{$option} || $sources =~ /"(?:--)?\Q$option\E"/;
+	}
+	return if system('command -v groff >/dev/null') != 0;
+	my $warnings = `groff -man -Tutf8 -ww '$path' 2>&1 >/dev/null`;
+	report($path, $warnings) if $warnings;
+}
+
+# Actions, frames and writes by their tables; messages and states are listed by
+# the program itself.
+sub check_inject
+{
+	my $path = 'Documentation/man/straddle-inject.7';
+	my $text = -f $path ? content($path) : '';
+	my $tables = content('protocol/inject_parse.c') . content('protocol/inject_point.c');
+
+	$text =~ s/\\-/-/g;
+	for my $name ($tables =~ /^\t\{ "([a-z-]+)", (?:INJECT|TYPE_BIT)/mg) {
+		report($path, "$name is missing") unless $text =~ /\b\Q$name\E\b/;
 	}
 	return if system('command -v groff >/dev/null') != 0;
 	my $warnings = `groff -man -Tutf8 -ww '$path' 2>&1 >/dev/null`;
@@ -156,6 +174,7 @@ for my $file (grep { -f } 'README.md', glob('Documentation/*.rst Documentation/m
 	check_rst($file) if $file =~ /\.rst$/;
 }
 check_index();
+check_inject();
 check_message_table();
 print "$found faults in the documents\n" if $found;
 exit($found ? 1 : 0);

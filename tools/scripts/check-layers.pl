@@ -13,7 +13,7 @@ my %RANK = (uffd => 0, copy => 1, protocol => 2, tools => 3, selftests => 4);
 my @OWNERS = (
 	[qr/^netlink\//,	qr/^tools\/net\//],
 	[qr/^gnutls\//,		qr/^protocol\/|^selftests\/(?:lib|protocol)\//],
-	[qr/^sqlite3\.h$/,	qr/^protocol\/journal|^selftests\/protocol\//],
+	[qr/^sqlite3\.h$/,	qr/^protocol\/journal|^selftests\/(?:fuzz|protocol|recover)\//],
 	[qr/^protobuf-c\/|\.pb-c\.h$/, qr/^protocol\/|^selftests\/protocol\//],
 	[qr/^json-c\/|^json\.h$/, qr/^tools\/|^selftests\//],
 	[qr/^systemd\//,	qr/^tools\/straddled\//],

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# deps.sh [tests|ci] - install the Debian packages that the build needs and this
-# machine lacks, saying which. "tests" adds what only the selftests need, "ci"
-# what only .ci/run needs. DEPS=skip turns it off.
+# deps.sh [tests|fuzz|ci] - install the Debian packages that the build needs and
+# this machine lacks, saying which. "tests" adds what only the selftests need,
+# "fuzz" what only "make fuzz" needs, "ci" what only .ci/run needs. DEPS=skip turns
+# it off.
 set -eu
 
 build="gcc libc6-dev linux-libc-dev make pkg-config protobuf-c-compiler
@@ -12,8 +13,9 @@ build="gcc libc6-dev linux-libc-dev make pkg-config protobuf-c-compiler
 	libseccomp-dev libcap-ng-dev liburcu-dev systemtap-sdt-dev
 	libvirt-dev libxml2-dev"
 tests="libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
-	qemu-system-x86 qemu-utils ovmf busybox-static"
-ci="clang libclang-rt-14-dev groff-base python3-docutils shellcheck"
+	qemu-system-x86 qemu-utils ovmf busybox-static spin"
+fuzz="clang libclang-rt-14-dev"
+ci="$fuzz groff-base python3-docutils shellcheck"
 
 [ "${DEPS:-}" != skip ] || exit 0
 if ! command -v dpkg-query >/dev/null; then
@@ -26,6 +28,7 @@ fi
 wanted=$build
 case ${1:-} in
 tests) wanted="$build $tests" ;;
+fuzz) wanted="$build $fuzz" ;;
 ci) wanted="$build $tests $ci" ;;
 esac
 missing=

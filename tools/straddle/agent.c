@@ -141,7 +141,8 @@ int agent_ask(const struct context *context, struct json_object *request,
 
 	if (!ret) {
 		ret = jsonline_write(link.fd, request);
-		if (ret)
+		/* It does not wait to be asked before it turns one away. */
+		if (ret && ret != -EPIPE)
 			fail_set(fail, ret, "cannot ask the agent: %s", strerror(-ret));
 		else
 			ret = agent_receive(&link, &got, fail);

@@ -29,6 +29,8 @@ int command_status(const struct context *context, int argc, char **argv);
 int command_abort(const struct context *context, int argc, char **argv);
 int command_postcopy(const struct context *context, int argc, char **argv);
 int command_bandwidth(const struct context *context, int argc, char **argv);
+int command_recover(const struct context *context, int argc, char **argv);
+int command_resolve(const struct context *context, int argc, char **argv);
 int command_history(const struct context *context, int argc, char **argv);
 
 /* usage.c */

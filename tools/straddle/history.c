@@ -3,6 +3,7 @@
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "agent.h"
@@ -35,6 +36,22 @@ static void span_cell(struct table *table, uint64_t ns)
 	table_add(table, ns ? time_words(ns, words) : NULL);
 }
 
+/*
+ * Until the dest has heard that its copy was taken back, it may run that; until it
+ * has heard that the source has torn down, that one may take it back.
+ */
+static void state_cell(struct table *table, struct json_object *migration)
+{
+	const char *state = json_text(migration, "state");
+	bool unheard = state && (!strcmp(state, "TAKEN_BACK") || !strcmp(state, "TORN_DOWN") ||
+				 !strcmp(state, "DONE") || !strcmp(state, "POISONED")) &&
+		       !json_object_get_boolean(member(migration, "acknowledged"));
+	char text[64];
+
+	snprintf(text, sizeof(text), "%.32s, unheard", state ? state : "");
+	table_add(table, unheard ? text : state);
+}
+
 static void migration_row(struct table *table, struct json_object *migration)
 {
 	struct json_object *summary = member(migration, "summary");
@@ -43,7 +60,7 @@ static void migration_row(struct table *table, struct json_object *migration)
 	table_add(table, json_text(migration, "guest"));
 	table_add(table, json_text(migration, "side"));
 	table_add(table, json_text(migration, "peer"));
-	table_add(table, json_text(migration, "state"));
+	state_cell(table, migration);
 	span_cell(table, member_number(summary, "total_ns"));
 	span_cell(table, member_number(summary, "downtime_ns"));
 	table_add(table, json_text(migration, "error"));

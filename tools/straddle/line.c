@@ -66,7 +66,8 @@ static void faults_add(const struct progress *progress, char *text, size_t width
 {
 	char p50[QUANTITY_MAX], p99[QUANTITY_MAX];
 
-	if (progress->missing_pages || progress->postcopy)
+	if (!progress->missing_unknown &&
+	    (progress->missing_pages || progress->postcopy))
 		field_add(text, width, ", %" PRIu64 " missing", progress->missing_pages);
 	if (progress->faults)
 		field_add(text, width, ", fault p50/p99 %s/%s",

@@ -19,6 +19,10 @@ static const struct subcommand commands[] = {
 	{ "postcopy", "GUEST", "switch a migration to post-copy now", command_postcopy },
 	{ "bandwidth", "GUEST MIB", "limit a migration, MiB a second (0: no limit)",
 	  command_bandwidth },
+	{ "recover", "GUEST [--to HOST[:PORT]]", "try a link that was cut again, now",
+	  command_recover },
+	{ "resolve", "GUEST [DECISION]", "who owns a guest, and what can be decided",
+	  command_resolve },
 	{ "history", "[N]", "the last migrations (20)", command_history },
 };
 

@@ -16,6 +16,7 @@
 enum {
 	OPT_LIVE = 256, OPT_POSTCOPY, OPT_POSTCOPY_AFTER_PRECOPY, OPT_BANDWIDTH,
 	OPT_POSTCOPY_BANDWIDTH, OPT_TIMEOUT, OPT_TIMEOUT_POSTCOPY, OPT_TIMEOUT_SUSPEND,
+	OPT_RECOVER_TIMEOUT,
 	OPT_PERSISTENT, OPT_UNDEFINESOURCE, OPT_DNAME, OPT_XML, OPT_PERSISTENT_XML,
 	OPT_VERBOSE, OPT_DOWNTIME, OPT_PRECOPY_ROUNDS, OPT_FAULT_LANES, OPT_PUSH_LANES,
 	OPT_HANDOVER, OPT_DETACH, OPT_DRY_RUN, OPT_UNSAFE, OPT_ALLOW_VERSION_SKEW,
@@ -32,6 +33,7 @@ static const struct option long_options[] = {
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "timeout-postcopy", no_argument, NULL, OPT_TIMEOUT_POSTCOPY },
 	{ "timeout-suspend", no_argument, NULL, OPT_TIMEOUT_SUSPEND },
+	{ "recover-timeout", required_argument, NULL, OPT_RECOVER_TIMEOUT },
 	{ "persistent", no_argument, NULL, OPT_PERSISTENT },
 	{ "undefinesource", no_argument, NULL, OPT_UNDEFINESOURCE },
 	{ "dname", required_argument, NULL, OPT_DNAME },
@@ -105,6 +107,8 @@ static const struct number_option number_options[] = {
 	NUMBER(OPT_POSTCOPY_BANDWIDTH, "--postcopy-bandwidth", "MiB a second", 0,
 	       UINT64_C(1) << 40, 1 << 20, postcopy_bandwidth),
 	NUMBER(OPT_TIMEOUT, "--timeout", "seconds", 1, 1000000000, 1000000000, timeout_ns),
+	NUMBER(OPT_RECOVER_TIMEOUT, "--recover-timeout", "seconds", 1, 1000000000, 1000000000,
+	       recover_timeout_ns),
 	NUMBER(OPT_DOWNTIME, "--downtime", "milliseconds", 1, 1000000000, 1000000,
 	       downtime_ns),
 	NUMBER(OPT_PRECOPY_ROUNDS, "--precopy-rounds", "rounds", 0, UINT32_MAX - 1, 1,
@@ -131,6 +135,8 @@ void migrate_help(void)
 	      "  --timeout SECONDS         when pre-copy takes longer, do one of:\n"
 	      "  --timeout-suspend           stop the guest and copy the rest (default)\n"
 	      "  --timeout-postcopy          switch to post-copy\n"
+	      "  --recover-timeout SECONDS try a link that is cut for so long; then, after the\n"
+	      "                            switch, wait for 'straddle recover' (for ever)\n"
 	      "  --persistent              define the guest at the other host\n"
 	      "  --undefinesource          undefine it here\n"
 	      "  --dname NAME              its name at the other host\n"
@@ -141,7 +147,8 @@ void migrate_help(void)
 	      "  --handover                the guest hands over its userfaultfd\n"
 	      "  --dry-run                 say what is in the way, and move nothing\n"
 	      "  --unsafe                  go although a disk may not be shared, or its\n"
-	      "                            cache not be safe\n"
+	      "                            cache not be safe, or the host that it came from\n"
+	      "                            not know that it arrived\n"
 	      "  --copy-storage-all        copy disks that the hosts do not share\n"
 	      "  --copy-storage-inc        likewise, without what is in backing files\n"
 	      "  --copy-storage-synchronous-writes\n"

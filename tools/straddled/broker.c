@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "cleanup.h"
+#include "proc.h"
 #include "sys.h"
 #include "tools/lib/parcel.h"
 #include "tools/straddled/broker.h"
@@ -16,10 +18,11 @@
 #define CLIENTS_MAX	256
 #define CONTROL		3	/* its number in the broker */
 
-/* One worker's connection. */
+/* One worker, over two connections: the second says which process it may name. */
 struct client {
 	int fd;
-	pid_t pid;		/* the one process it may name; 0: none yet */
+	int binder;		/* -1: closed */
+	pid_t pid;		/* the one process that it may name; 0: none yet */
 	int pidfd;		/* of that process, -1: none yet */
 };
 
@@ -29,42 +32,55 @@ struct broker {
 	struct broker_request request;
 };
 
-static void client_add(struct broker *broker, int fd)
+static void client_add(struct broker *broker, struct parcel_fds *fds)
 {
 	if (broker->count == CLIENTS_MAX) {
-		close(fd);		/* the worker reads end of file */
+		parcel_fds_close(fds);	/* the worker reads end of file */
 		return;
 	}
 	/* One that does not read its replies must not hold up the others. */
-	fcntl(fd, F_SETFL, O_NONBLOCK);
+	fcntl(fds->fd[0], F_SETFL, O_NONBLOCK);
+	fcntl(fds->fd[1], F_SETFL, O_NONBLOCK);
 	broker->clients[broker->count++] = (struct client){
-		.fd = fd, .pidfd = -1,
+		.fd = fds->fd[0], .binder = fds->fd[1], .pidfd = -1,
 	};
+}
+
+static void fd_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
 }
 
 static void client_drop(struct broker *broker, unsigned int index)
 {
 	struct client *client = &broker->clients[index];
 
-	close(client->fd);
-	if (client->pidfd >= 0)
-		close(client->pidfd);
+	fd_close(&client->fd);
+	fd_close(&client->binder);
+	fd_close(&client->pidfd);
 	*client = broker->clients[--broker->count];
 }
 
-/* The first process named is the only one. */
-static int client_bind(struct client *client, pid_t pid, int pidfd)
+/* Whoever holds the binder knows which process it is, and may say another one. */
+static int client_bind(struct client *client, struct parcel_fds *given)
 {
-	int copy;
+	pid_t pid = given->count == 1 ? proc_of_pidfd(given->fd[0]) : 0;
 
-	if (client->pidfd >= 0)
-		return 0;
-	copy = sys_ret(fcntl(pidfd, F_DUPFD_CLOEXEC, 0));
-	if (copy < 0)
-		return copy;
+	if (pid <= 0)
+		return -EINVAL;
+	fd_close(&client->pidfd);
 	client->pid = pid;
-	client->pidfd = copy;
+	client->pidfd = given->fd[0];
+	given->count = 0;
 	return 0;
+}
+
+/* Still the same process: its number was not given to another. */
+static int bound_check(const struct client *client)
+{
+	return sys_wait_fd(client->pidfd, POLLIN, 0) ? 0 : -ESRCH;
 }
 
 static int do_attach(struct client *client,
@@ -74,15 +90,16 @@ static int do_attach(struct client *client,
 	struct uffd_attachment made;
 	int ret;
 
-	if (client->pidfd >= 0 && request->pid != client->pid)
+	if (request->pid != client->pid)
 		return -EACCES;
-	if (request->verb == BROKER_ATTACH)
+	ret = bound_check(client);
+	if (!ret && request->verb == BROKER_ATTACH)
 		ret = uffd_attach(request->pid, &made);
-	else
+	else if (!ret)
 		ret = uffd_adopt(request->pid, request->remote_fd, &made);
 	if (ret)
 		return ret;
-	ret = client_bind(client, request->pid, made.pidfd);
+	ret = bound_check(client);
 	if (ret) {
 		if (request->verb != BROKER_ATTACH || uffd_detach(&made))
 			uffd_attachment_close(&made);
@@ -115,31 +132,6 @@ static int do_detach(struct client *client,
 	return ret;
 }
 
-static int do_open_file(struct client *client,
-			const struct broker_request *request,
-			struct parcel_fds *fds)
-{
-	bool memory = request->file == BROKER_MEMORY;
-	char path[64];
-	int fd;
-
-	if (!memory && request->file != BROKER_PAGEMAP)
-		return -EINVAL;
-	snprintf(path, sizeof(path), "/proc/%d/%s", client->pid,
-		 memory ? "mem" : "pagemap");
-	fd = sys_retry(open(path, (memory ? O_RDWR : O_RDONLY) | O_CLOEXEC));
-	if (fd < 0)
-		return fd == -ENOENT ? -ESRCH : fd;
-	/* Still the same process: the number was not given to another. */
-	if (sys_ret(syscall(__NR_pidfd_send_signal, client->pidfd, 0, NULL,
-			    0))) {
-		close(fd);
-		return -ESRCH;
-	}
-	*fds = (struct parcel_fds){ { fd }, 1 };
-	return 0;
-}
-
 static bool ranges_are_sound(const struct broker_request *request)
 {
 	uint64_t end;
@@ -159,12 +151,9 @@ static int serve(struct client *client, const struct broker_request *request,
 		 struct parcel_fds *given, struct broker_reply *reply,
 		 struct parcel_fds *fds)
 {
-	bool binds = request->verb == BROKER_ATTACH ||
-		     request->verb == BROKER_ADOPT;
-
 	if (!ranges_are_sound(request))
 		return -EINVAL;
-	if (!binds && client->pidfd < 0)
+	if (client->pidfd < 0)
 		return -EACCES;
 	switch (request->verb) {
 	case BROKER_ATTACH:
@@ -178,11 +167,27 @@ static int serve(struct client *client, const struct broker_request *request,
 	case BROKER_COLLAPSE:
 		return uffd_collapse(client->pidfd, request->ranges,
 				     request->range_count);
-	case BROKER_OPEN_FILE:
-		return do_open_file(client, request, fds);
 	default:
 		return -EINVAL;
 	}
+}
+
+/* -errno: nobody binds any more; what is bound stays so. */
+static int binder_serve(struct client *client)
+{
+	struct broker_reply reply = { .remote_fd = -1 };
+	struct parcel_fds given;
+	uint32_t verb;
+	int ret = parcel_receive(client->binder, &verb, sizeof(verb), &given);
+
+	if (ret == (int)sizeof(verb)) {
+		reply.err = verb == BROKER_BIND ? client_bind(client, &given) : -EINVAL;
+		ret = parcel_send(client->binder, &reply, sizeof(reply), NULL);
+	} else {
+		ret = -EPIPE;
+	}
+	parcel_fds_close(&given);
+	return ret;
 }
 
 /* -errno: the connection is over. */
@@ -216,35 +221,44 @@ static int control_serve(struct broker *broker)
 	char byte;
 	int ret = parcel_receive(CONTROL, &byte, sizeof(byte), &fds);
 
-	if (ret == 1 && fds.count == 1) {
-		client_add(broker, fds.fd[0]);
+	if (ret == 1 && fds.count == 2) {
+		client_add(broker, &fds);
 		return 0;
 	}
 	parcel_fds_close(&fds);
 	return ret <= 0 ? -EPIPE : 0;
 }
 
+static void clients_serve(struct broker *broker, const struct pollfd *pfds)
+{
+	/* From the last: dropping one moves only those served. */
+	for (unsigned int i = broker->count; i-- > 0;) {
+		struct client *client = &broker->clients[i];
+
+		/* First: what is asked next may be about that process. */
+		if (pfds[2 * i + 1].revents && binder_serve(client))
+			fd_close(&client->binder);
+		if (pfds[2 * i].revents && client_serve(broker, client))
+			client_drop(broker, i);
+	}
+}
+
 static void broker_loop(struct broker *broker)
 {
-	struct pollfd pfds[CLIENTS_MAX + 1];
-	unsigned int count;
+	struct pollfd pfds[2 * CLIENTS_MAX + 1];
 
 	for (;;) {
-		count = broker->count;
-		pfds[0] = (struct pollfd){ .fd = CONTROL, .events = POLLIN };
-		for (unsigned int i = 0; i < count; i++)
-			pfds[i + 1] = (struct pollfd){
-				.fd = broker->clients[i].fd,
-				.events = POLLIN,
-			};
+		unsigned int i, count = 2 * broker->count;
+
+		for (i = 0; i < broker->count; i++) {
+			pfds[2 * i] = (struct pollfd){ broker->clients[i].fd, POLLIN, 0 };
+			pfds[2 * i + 1] = (struct pollfd){ broker->clients[i].binder, POLLIN, 0 };
+		}
+		pfds[count] = (struct pollfd){ CONTROL, POLLIN, 0 };
 		if (sys_retry(poll(pfds, count + 1, -1)) < 0)
 			return;
-		/* From the last: dropping one moves only those served. */
-		for (unsigned int i = count; i-- > 0;)
-			if (pfds[i + 1].revents &&
-			    client_serve(broker, &broker->clients[i]))
-				client_drop(broker, i);
-		if (pfds[0].revents && control_serve(broker))
+		clients_serve(broker, pfds);
+		if (pfds[count].revents && control_serve(broker))
 			return;
 	}
 }
@@ -354,29 +368,35 @@ pid_t broker_start(int *control_fd, struct fail *fail)
 }
 
 /**
- * broker_connect() - make a connection for a worker
+ * broker_connect() - make a worker's two connections
  * @control_fd: of a started broker
- * @client_fd: receives the worker's end
+ * @client_fd: receives the one for whoever asks
+ * @binder_fd: receives the one for whoever knows which process is meant
  *
  * Return: 0 or -errno; -EPIPE: the broker is gone.
  */
-int broker_connect(int control_fd, int *client_fd)
+int broker_connect(int control_fd, int *client_fd, int *binder_fd)
 {
-	struct parcel_fds fds = { .count = 1 };
+	__cleanup_fd int ours = -1, ours_too = -1;
+	struct parcel_fds fds = { .count = 0 };
 	int pair[2], ret;
 	char byte = 0;
 
-	ret = sys_ret(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
-				 pair));
+	ret = sys_ret(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair));
 	if (ret)
 		return ret;
-	fds.fd[0] = pair[1];
-	ret = parcel_send(control_fd, &byte, sizeof(byte), &fds);
-	close(pair[1]);
-	if (ret) {
-		close(pair[0]);
-		return ret;
+	ours = pair[0];
+	fds.fd[fds.count++] = pair[1];
+	ret = sys_ret(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair));
+	if (!ret) {
+		ours_too = pair[0];
+		fds.fd[fds.count++] = pair[1];
+		ret = parcel_send(control_fd, &byte, sizeof(byte), &fds);
 	}
-	*client_fd = pair[0];
+	parcel_fds_close(&fds);
+	if (ret)
+		return ret;
+	*client_fd = take_fd(&ours);
+	*binder_fd = take_fd(&ours_too);
 	return 0;
 }

@@ -15,6 +15,6 @@
 #include "tools/lib/broker_client.h"
 
 pid_t broker_start(int *control_fd, struct fail *fail);
-int broker_connect(int control_fd, int *client_fd);
+int broker_connect(int control_fd, int *client_fd, int *binder_fd);
 
 #endif

@@ -23,6 +23,7 @@ static int start_over(struct migration *m)
 	next->host = m->host;
 	next->credentials = m->credentials;
 	next->run_dir = m->run_dir;
+	next->inject = m->inject;
 	next->port_ops = m->port_ops;
 	next->port = m->port;
 	next->began_ns = m->began_ns;

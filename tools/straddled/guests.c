@@ -5,12 +5,9 @@
 #include <string.h>
 
 #include "guests.h"
-#include "workers.h"
-
-struct listing {
-	struct agent *agent;
-	struct json_object *array;
-};
+#include "protocol/guest.h"
+#include "tools/lib/jsonline.h"
+#include "worker_port.h"
 
 static const char *state_of(const struct guest_description *description)
 {
@@ -33,13 +30,13 @@ static void description_put(struct json_object *object,
 			       json_object_new_boolean(description->persistent != NULL));
 }
 
-static int guest_describe(struct agent *agent, const char *name, struct json_object *object,
-			  struct fail *fail)
+static int guest_describe(const struct guest_host *host, const char *name,
+			  struct json_object *object, struct fail *fail)
 {
 	struct guest_description description = { .region_count = 0 };
 	const struct guest_driver *driver;
 	struct guest *guest;
-	int ret = guest_find(agent->drivers, &agent->host, name, &driver, &guest, fail);
+	int ret = guest_find(guest_drivers, host, name, &driver, &guest, fail);
 
 	if (ret)
 		return ret;
@@ -55,39 +52,36 @@ static int guest_describe(struct agent *agent, const char *name, struct json_obj
 /* One that cannot be asked is listed with the reason. */
 static int guest_list(const char *name, void *arg)
 {
-	struct listing *listing = arg;
-	struct worker *worker = worker_of_guest(listing->agent, name);
+	const struct guest_host *host = arg;
 	struct json_object *object = json_object_new_object();
 	struct fail fail = { 0 };
 	int ret;
 
 	json_object_object_add(object, "name", json_object_new_string(name));
-	ret = guest_describe(listing->agent, name, object, &fail);
+	ret = guest_describe(host, name, object, &fail);
 	if (ret)
 		json_object_object_add(object, "error", json_object_new_string(
 					fail.err ? fail.text : strerror(-ret)));
-	json_object_object_add(object, "migration",
-			       worker ? json_object_new_string(worker->id) : NULL);
-	json_object_array_add(listing->array, object);
-	return 0;
+	return worker_port_listed(object, &fail);
 }
 
 /**
- * guests_list() - all guests that run on this host
- * @agent: of this host
- * @array: receives an object a guest
+ * guests_list() - tell the agent of all guests that run on this host
+ * @job: of this worker: a guest may take its time to answer
  * @fail: says why not
  *
  * Return: 0 or -errno.
  */
-int guests_list(struct agent *agent, struct json_object *array, struct fail *fail)
+int guests_list(struct json_object *job, struct fail *fail)
 {
-	struct listing listing = { .agent = agent, .array = array };
-
+	struct guest_host host = {
+		.run_dir = json_text(job, "run_dir"),
+		.definitions_dir = json_text(job, "definitions_dir"),
+	};
 	size_t i;
-	int ret = 0;
+	int ret = host.run_dir && host.definitions_dir ? 0 : -EPROTO;
 
-	for (i = 0; agent->drivers[i] && !ret; i++)
-		ret = agent->drivers[i]->list(&agent->host, guest_list, &listing, fail);
+	for (i = 0; guest_drivers[i] && !ret; i++)
+		ret = guest_drivers[i]->list(&host, guest_list, &host, fail);
 	return ret;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* guests.h - the guests of this host, for users. */
+/* guests.h - who runs on this host. */
 #ifndef STRADDLE_GUESTS_H
 #define STRADDLE_GUESTS_H
 
-#include "agent.h"
+#include "fail.h"
 
 struct json_object;
 
-int guests_list(struct agent *agent, struct json_object *array, struct fail *fail);
+int guests_list(struct json_object *job, struct fail *fail);
 
 #endif

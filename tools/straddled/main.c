@@ -4,15 +4,15 @@
 
 #include "agent.h"
 #include "port.h"
+#include "protocol/inject.h"
 
 int main(int argc, char **argv)
 {
 	struct agent_options options;
 	int status;
 
-	if (options_parse(&options, argc, argv, &status))
-		return status;
-	if (options.worker)
-		return worker_main();
-	return agent_main(&options);
+	if (!options_parse(&options, argc, argv, &status))
+		status = options.worker ? worker_main() : agent_main(&options);
+	inject_destroy(options.inject);
+	return status;
 }

@@ -7,8 +7,9 @@
 
 #include "log.h"
 #include "options.h"
-#include "protocol/channel.h"
+#include "protocol/inject.h"
 #include "sys.h"
+#include "tools/lib/parse.h"
 
 #define EXIT_USAGE	2
 
@@ -26,16 +27,21 @@ static const char help[] =
 "  --tls x509|psk|off    how to protect connections (what there is a key for)\n"
 "  --pki DIR             certificates and keys, in libvirt's layout (/etc/pki)\n"
 "  --psk-file FILE       pre-shared keys, lines of NAME:HEXKEY\n"
+"  --allow-peer NAME     let in only this peer: host name, distinguished name or\n"
+"                        key name; a pattern with * and ?; may be repeated\n"
 "  --workers N           migrations at a time, both directions together (32)\n"
 "  --allow-qmp           take in QEMUs without libvirt: who can connect may then\n"
 "                        run any program here\n"
+"  --inject FAULT        for tests: injure what this host sends and writes;\n"
+"                        \"--inject help\" says how, or that this build cannot\n"
+"  --inject-seed N       what their chance depends on (a random number)\n"
 "  --verbose             log what is done, not only what matters\n"
 "  --help, --version     print and exit\n";
 
 enum {
 	OPT_LISTEN = 256, OPT_STATE_DIR, OPT_RUN_DIR, OPT_CONTROL, OPT_DEFINITIONS,
-	OPT_TLS, OPT_PKI, OPT_PSK_FILE, OPT_WORKERS, OPT_ALLOW_QMP, OPT_VERBOSE, OPT_WORKER,
-	OPT_HELP, OPT_VERSION,
+	OPT_TLS, OPT_PKI, OPT_PSK_FILE, OPT_ALLOW_PEER, OPT_WORKERS, OPT_ALLOW_QMP,
+	OPT_VERBOSE, OPT_INJECT, OPT_INJECT_SEED, OPT_WORKER, OPT_HELP, OPT_VERSION,
 };
 
 static const struct option long_options[] = {
@@ -47,8 +53,11 @@ static const struct option long_options[] = {
 	{ "tls", required_argument, NULL, OPT_TLS },
 	{ "pki", required_argument, NULL, OPT_PKI },
 	{ "psk-file", required_argument, NULL, OPT_PSK_FILE },
+	{ "allow-peer", required_argument, NULL, OPT_ALLOW_PEER },
 	{ "workers", required_argument, NULL, OPT_WORKERS },
 	{ "allow-qmp", no_argument, NULL, OPT_ALLOW_QMP },
+	{ "inject", required_argument, NULL, OPT_INJECT },
+	{ "inject-seed", required_argument, NULL, OPT_INJECT_SEED },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
 	{ "worker", no_argument, NULL, OPT_WORKER },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -82,12 +91,56 @@ static int tls_parse(const char *text, const char **tls)
 	return 0;
 }
 
+/* Return: the exit status. */
+static int inject_explain(void)
+{
+	struct inject *inject;
+	struct fail fail = { 0 };
+
+	if (inject_create(&inject, &fail)) {
+		fprintf(stderr, "straddled: %s\n", fail.text);
+		return EXIT_USAGE;
+	}
+	inject_destroy(inject);
+	inject_help(stdout);
+	return EXIT_SUCCESS;
+}
+
+static int inject_take(struct agent_options *options, const char *text)
+{
+	struct fail fail = { 0 };
+	int ret = options->inject ? 0 : inject_create(&options->inject, &fail);
+
+	if (!ret)
+		ret = inject_add(options->inject, text, &fail);
+	if (ret)
+		fprintf(stderr, "straddled: %s\n", fail.text);
+	return ret;
+}
+
+static int seed_take(struct agent_options *options, const char *text)
+{
+	if (parse_count(text, &options->inject_seed))
+		return usage_error("--inject-seed: give a number, not", text);
+	options->inject_seeded = true;
+	return 0;
+}
+
 static int control_parse(struct agent_options *options, const char *path)
 {
 	if (strlen(path) >= sizeof(options->control))
 		return usage_error("the path of the control socket is longer than 107 bytes:",
 				   path);
 	strcpy(options->control, path);
+	return 0;
+}
+
+/* What is in it is for credentials_allow() to judge. */
+static int peer_parse(struct agent_options *options, const char *pattern)
+{
+	if (options->allow_peers_count == ALLOW_MAX)
+		return usage_error("--allow-peer: more than 128 names, the last is", pattern);
+	options->allow_peers[options->allow_peers_count++] = pattern;
 	return 0;
 }
 
@@ -118,11 +171,17 @@ static int option_take(struct agent_options *options, int option, const char *va
 	case OPT_PSK_FILE:
 		options->psk_file = value;
 		return 0;
+	case OPT_ALLOW_PEER:
+		return peer_parse(options, value);
 	case OPT_WORKERS:
 		return workers_parse(value, &options->workers_max);
 	case OPT_ALLOW_QMP:
 		options->allow_qmp = true;
 		return 0;
+	case OPT_INJECT:
+		return inject_take(options, value);
+	case OPT_INJECT_SEED:
+		return seed_take(options, value);
 	case OPT_VERBOSE:
 		log_level = LOG_INFO;
 		return 0;
@@ -179,6 +238,10 @@ int options_parse(struct agent_options *options, int argc, char **argv, int *sta
 			else
 				printf("straddled, protocol version %d\n", STRADDLE_VERSION);
 			*status = EXIT_SUCCESS;
+			return 1;
+		}
+		if (option == OPT_INJECT && !strcmp(optarg, "help")) {
+			*status = inject_explain();
 			return 1;
 		}
 		*status = EXIT_USAGE;

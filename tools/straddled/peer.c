@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "arrival.h"
 #include "cleanup.h"
 #include "log.h"
 #include "peer.h"
@@ -18,6 +19,7 @@ struct peer {
 	struct peers *peers;
 	int fd;				/* -1: this place is free */
 	struct in6_addr address;	/* IPv4 mapped */
+	char from[ADDRESS_TEXT];	/* that, and the port */
 	sd_event_source *ready, *late;
 };
 
@@ -64,13 +66,19 @@ static struct peer *peer_place(struct peers *peers, const struct in6_addr *addre
 	return same < PEERS_PER_ADDRESS ? place : NULL;
 }
 
+/* Whoever it is: nothing is proven yet but the address. */
+static void peer_refused(const char *from, const char *why)
+{
+	log_refusal(REFUSED_STRANGER, "a connection from %s is refused: %s", from, why);
+}
+
 static int peer_late(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct peer *peer = arg;
 
 	(void)source;
 	(void)usec;
-	log_info("a peer connected and said nothing for %d s", PEER_SECONDS);
+	peer_refused(peer->from, "it did not say what it is for in time");
 	peer_release(peer);
 	return 0;
 }
@@ -86,10 +94,10 @@ static int peer_ready(sd_event_source *source, int fd, uint32_t revents, void *a
 	(void)source;
 	(void)revents;
 	if (preamble_receive(fd, 0, &preamble, &fail)) {
-		log_info("%s", fail.text);
+		peer_refused(peer->from, fail.text);
 	} else {
 		(void)sys_ret(setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &any, sizeof(any)));
-		route_connection(peer->peers->agent, fd, &preamble);
+		route_connection(peer->peers->agent, fd, peer->from, &preamble);
 	}
 	peer_release(peer);
 	return 0;
@@ -117,24 +125,34 @@ static int peer_arrived(sd_event_source *source, int listen_fd, uint32_t revents
 	socklen_t length = sizeof(from);
 	__cleanup_fd int fd = -1;
 	struct peers *peers = arg;
+	char text[ADDRESS_TEXT];
 	struct in6_addr address;
 	struct peer *peer;
+	bool last;
 
 	(void)source;
 	(void)revents;
-	fd = sys_retry(accept4(listen_fd, (struct sockaddr *)&from, &length,
-			       SOCK_CLOEXEC | SOCK_NONBLOCK));
+	fd = arrival_take(peers->agent, listen_fd, (struct sockaddr *)&from, &length, &last);
 	if (fd < 0)
 		return 0;
+	/* Later it may have gone, and then nobody knows who it was. */
+	address_print(&from, length, text, sizeof(text));
+	if (last) {
+		preamble_refuse(fd, PREAMBLE_SCARCE);
+		close(take_fd(&fd));	/* first: it is the spare one */
+		arrival_spare(peers->agent);
+		return 0;
+	}
 	address = peer_address(&from);
 	peer = peer_place(peers, &address);
 	if (!peer) {
-		log_info("too many peers connect at a time: one is turned away");
+		peer_refused(text, "too many peers connect at a time");
 		preamble_refuse(fd, PREAMBLE_BUSY);
 		return 0;
 	}
 	peer->peers = peers;
 	peer->address = address;
+	memcpy(peer->from, text, sizeof(peer->from));
 	peer->fd = take_fd(&fd);
 	if (peer_watch(peer) < 0)
 		peer_release(peer);

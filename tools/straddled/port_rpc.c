@@ -18,84 +18,6 @@ struct rpc_verb {
 		   struct json_object *answer, struct fail *fail);
 };
 
-struct clash {
-	const struct journal_row *row;	/* that is to begin */
-	struct fail *fail;
-};
-
-static int row_clash(const struct journal_row *open, void *arg)
-{
-	struct clash *clash = arg;
-	const struct journal_row *row = clash->row;
-
-	if (!strcmp(open->id, row->id) && open->side == row->side)
-		return 0;
-	if (!strcmp(open->id, row->id))
-		return fail_set(clash->fail, -ELOOP, "guest '%s' runs on this very host: "
-				"name another one to migrate it to", open->guest);
-	/* Nothing is missing there; it only waits for its source to hear so. */
-	if (open->state == STATE_COMPLETE)
-		return 0;
-	if (strcmp(open->uuid, row->uuid) &&
-	    (row->side == SIDE_SOURCE || strcmp(open->guest, row->guest)))
-		return 0;
-	return fail_set(clash->fail, -EEXIST, "guest '%s' has another migration on this host "
-			"already: %s %s %s, state %s; it has to end first ('straddle status' "
-			"there)", open->guest, open->id,
-			open->side == SIDE_SOURCE ? "to" : "from", open->peer,
-			owner_state_name(open->state));
-}
-
-/* The address it came from, and who it proved to be; the same everywhere. */
-static void peer_name(struct worker *worker, struct journal_row *row)
-{
-	char proven[sizeof(row->peer)];
-
-	if (row->side == SIDE_SOURCE || !*worker->peer || !strcmp(worker->peer, row->peer))
-		return;
-	strcpy(proven, row->peer);
-	snprintf(row->peer, sizeof(row->peer), "%.60s (%.180s)", worker->peer, proven);
-	strcpy(worker->peer, row->peer);
-}
-
-static int rpc_begin(struct worker *worker, struct json_object *request,
-		     struct json_object *answer, struct fail *fail)
-{
-	struct journal *journal = worker->agent->journal;
-	struct journal_row row = {
-		.side = worker->side,
-		.state = worker->side == SIDE_SOURCE ? STATE_BEGUN : STATE_PREPARED,
-	};
-	struct clash clash = { .row = &row, .fail = fail };
-	struct json_object *told;
-	int ret;
-
-	if (worker->begun || worker->kind == WORKER_ANSWER)
-		return fail_set(fail, -EINVAL, "migration %s has begun already", worker->id);
-	if (!json_object_object_get_ex(request, "row", &told))
-		return fail_set(fail, -EINVAL, "'begin' without a row");
-	ret = record_from_json(told, &row, fail);
-	if (ret)
-		return ret;
-	memcpy(row.id, worker->id, sizeof(row.id));
-	peer_name(worker, &row);
-	ret = journal_each_open(journal, row_clash, &clash, fail);
-	if (!ret && row.side == SIDE_SOURCE)
-		ret = journal_epoch(journal, row.uuid, &row.epoch, fail);
-	if (!ret)
-		ret = journal_begin(journal, &row, fail);
-	if (ret)
-		return ret;
-	json_object_object_add(answer, "epoch", json_object_new_uint64(row.epoch));
-	worker->begun = true;
-	if (worker->kind != WORKER_SOURCE)
-		worker->agent->unproven_count--;
-	snprintf(worker->guest, sizeof(worker->guest), "%s", row.guest);
-	log_info("migration %s of guest '%s' %s %s begins", worker->id, row.guest,
-		 row.side == SIDE_SOURCE ? "to" : "from", row.peer);
-	return 0;
-}
-
 static int rpc_move(struct worker *worker, struct json_object *request,
 		    struct json_object *answer, struct fail *fail)
 {
@@ -106,12 +28,14 @@ static int rpc_move(struct worker *worker, struct json_object *request,
 
 	if (to == STATE_NONE)
 		return fail_set(fail, -EINVAL, "'move' to no state");
+	if (to == STATE_LOADED && !worker->placed)
+		return fail_set(fail, -EACCES, "migration %s has no process yet", worker->id);
 	ret = journal_move(worker->agent->journal, worker->id, worker->side, to, &now, fail);
 	if (ret == -ESTALE)
 		json_object_object_add(answer, "now",
 				       json_object_new_string(owner_state_name(now)));
 	else if (!ret)
-		log_info("migration %s of guest '%s': %s", worker->id, worker->guest,
+		log_info("migration %s of guest '%s': %s", worker->id, worker_about(worker),
 			 owner_state_name(to));
 	return ret;
 }
@@ -144,14 +68,20 @@ static int rpc_note(struct worker *worker, struct json_object *request,
 	const char *error = json_text(request, "error");
 	const char *summary = note_text(request, "summary");
 	const char *proof = note_text(request, "proof");
+	struct json_object *proven;
 
 	(void)answer;
 	if (error && !*worker->error)
 		snprintf(worker->error, sizeof(worker->error), "%s", error);
+	if (json_object_object_get_ex(request, "proven", &proven))
+		worker->proven = json_object_get_boolean(proven);
+	/* Its row tells of the migration, which is over, and not of the telling. */
+	if (worker->herald)
+		return 0;
 	if (summary)
 		summary_keep(worker, summary);
-	/* Before it has begun there is no row: it is for the user only. */
-	if (!worker->begun && worker->kind != WORKER_ANSWER)
+	/* Before it has begun there is no row: it is for the user, or the log. */
+	if (!worker->begun)
 		return 0;
 	return journal_note(worker->agent->journal, worker->id, worker->side, error, summary,
 			    proof, fail);
@@ -220,24 +150,111 @@ static int rpc_detached(struct worker *worker, struct json_object *request,
 	return attached_record(worker);
 }
 
+static int rpc_process(struct worker *worker, struct json_object *request,
+		       struct json_object *answer, struct fail *fail)
+{
+	struct journal_row row = { .side = worker->side };
+	int ret;
+
+	(void)request;
+	(void)answer;
+	memcpy(row.guest, worker->guest, sizeof(row.guest));
+	ret = worker_guest_row(worker, &row, fail);
+	if (ret)
+		return ret;
+	if (!worker->begun || !*row.process)
+		return fail_set(fail, -EINVAL, "no row, or no process");
+	ret = journal_process(worker->agent->journal, worker->id, worker->side, row.process,
+			      fail);
+	worker->placed |= !ret;
+	return ret;
+}
+
+static int rpc_peer(struct worker *worker, struct json_object *request,
+		    struct json_object *answer, struct fail *fail)
+{
+	const char *from = json_text(request, "from"), *name = json_text(request, "name");
+
+	(void)answer;
+	if (!from || !*from || !name || !worker->begun || worker->side != SIDE_DEST)
+		return fail_set(fail, -EINVAL, "no row, or no peer");
+	worker_connected(worker, from, name);
+	return 0;
+}
+
+static int rpc_acknowledge(struct worker *worker, struct json_object *request,
+			   struct json_object *answer, struct fail *fail)
+{
+	int ret = journal_acknowledge(worker->agent->journal, worker->id, worker->side, fail);
+
+	(void)request;
+	(void)answer;
+	if (worker->side != SIDE_SOURCE)
+		return ret;
+	if (!ret)
+		log_notice("migration %s of guest '%s': the dest has heard how it ended",
+			   worker->id, worker_about(worker));
+	else if (!worker->heard)
+		log_error("migration %s of guest '%s': the dest has heard how it ended, which "
+			  "cannot be written down yet: %s", worker->id, worker_about(worker),
+			  fail->text);
+	worker->heard = true;
+	return ret;
+}
+
+static int rpc_listed(struct worker *worker, struct json_object *request,
+		      struct json_object *answer, struct fail *fail)
+{
+	struct json_object *guest;
+	struct worker *mover;
+	const char *name;
+
+	(void)answer;
+	if (worker->kind != WORKER_LIST ||
+	    !json_object_object_get_ex(request, "guest", &guest))
+		return fail_set(fail, -EINVAL, "'listed' without a guest");
+	name = json_text(guest, "name");
+	mover = name ? worker_of_guest(worker->agent, name) : NULL;
+	json_object_object_add(guest, "migration",
+			       mover ? json_object_new_string(mover->id) : NULL);
+	json_object_array_add(worker->listed, json_object_get(guest));
+	return 0;
+}
+
 static const struct rpc_verb rpc_verbs[] = {
-	{ "begin", rpc_begin },
+	{ "begin", port_begin },
 	{ "move", rpc_move },
 	{ "note", rpc_note },
 	{ "paused", rpc_paused },
+	{ "process", rpc_process },
+	{ "peer", rpc_peer },
+	{ "acknowledge", rpc_acknowledge },
 	{ "attached", rpc_attached },
 	{ "detached", rpc_detached },
+	{ "listed", rpc_listed },
 };
+
+/* Nobody watches it: a reason that is another one than before is for the log. */
+static void herald_log(const struct worker *worker, struct json_object *progress)
+{
+	struct json_object *before = worker_progress_member(worker, "broken");
+	const char *now = json_text(progress, "broken");
+
+	if (now && *now && (!before || strcmp(json_object_get_string(before), now)))
+		log_notice("migration %s of guest '%s', which has ended here: %s", worker->id,
+			   worker_about(worker), now);
+}
 
 static void worker_progress(struct worker *worker, struct json_object *progress)
 {
 	json_object_object_del(progress, "do");
 	json_object_object_add(progress, "type", json_object_new_string("progress"));
 	json_object_object_add(progress, "link", uplink_to_json(&worker->uplink));
+	if (worker->herald)
+		herald_log(worker, progress);
 	json_object_put(worker->progress);
 	worker->progress = json_object_get(progress);
-	if (worker->news)
-		worker->news(worker->news_arg, progress, false);
+	worker_news(worker, progress, false);
 }
 
 static struct json_object *rpc_answer(struct worker *worker, struct json_object *request,
@@ -273,6 +290,8 @@ static int rpc_serve(struct worker *worker)
 
 	if (ret)
 		return ret;
+	/* It was told before this was asked. */
+	worker_guest_hear(worker);
 	name = json_text(request, "do");
 	if (name && !strcmp(name, "progress")) {
 		worker_progress(worker, request);

@@ -4,6 +4,7 @@
 #include <json-c/json.h>
 #include <string.h>
 
+#include "proc.h"
 #include "record.h"
 #include "tools/lib/fields.h"
 #include "tools/lib/jsonline.h"
@@ -27,8 +28,10 @@ static const struct field user_fields[] = {
 	FIELD(TEXT, struct journal_row, guest),
 	FIELD(TEXT, struct journal_row, uuid),
 	FIELD(TEXT, struct journal_row, peer),
+	FIELD(TEXT, struct journal_row, went_to),
 	FIELD(U64, struct journal_row, began_ns),
 	FIELD(U64, struct journal_row, ended_ns),
+	FIELD(BOOL, struct journal_row, acknowledged),
 	FIELD(TEXT, struct journal_row, error),
 };
 
@@ -72,7 +75,13 @@ struct json_object *record_for_answer(const struct journal_row *row)
 	fields_put(object, begin_fields, COUNT(begin_fields), row);
 	json_object_object_add(object, "state",
 			       json_object_new_string(owner_state_name(row->state)));
+	json_object_object_add(object, "went_to", json_object_new_string(row->went_to));
 	json_object_object_add(object, "error", json_object_new_string(row->error));
+	/* 0: it is gone; less: the row does not say which it is, or nobody knows. */
+	json_object_object_add(object, "process_pid",
+			       json_object_new_int(proc_identified(row->process)));
+	json_object_object_add(object, "acknowledged",
+			       json_object_new_boolean(row->acknowledged));
 	json_object_object_add(object, "proof",
 			       row->proof ? json_object_new_string(row->proof) : NULL);
 	return object;

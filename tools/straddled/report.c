@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* report.c - how a migration ended: to the command that waits, and to the log. */
+#include <errno.h>
 #include <json-c/json.h>
 
 #include "log.h"
@@ -47,20 +48,32 @@ static void success_log(const struct worker *worker)
 		   worker->id, summary_seconds(worker, "total_ns"), text);
 }
 
+/* Who called may be anybody, and come again at once. */
+static void error_log(const struct worker *worker)
+{
+	const char *way = worker->side == SIDE_SOURCE ? "to" : "from";
+	const char *guest = worker_about(worker);
+	bool asked = worker->kind == WORKER_ANSWER;
+	char whose[GUEST_NAME_MAX + 16] = "";
+
+	if (*guest)
+		snprintf(whose, sizeof(whose), " of guest '%s'", guest);
+	if (asked || (!*guest && worker->kind != WORKER_SOURCE))
+		log_refusal(worker->proven ? REFUSED_PEER : REFUSED_STRANGER,
+			    "migration %s%s %s %s: %s%s", worker->id, whose, way, worker->peer,
+			    asked ? "a question about it: " : "", worker->error);
+	else
+		log_notice("migration %s%s %s %s: %s", worker->id, whose, way, worker->peer,
+			   worker->error);
+}
+
 static void end_log(const struct worker *worker, bool ok)
 {
-	const char *way;
-
-	if (worker->dry_run)
+	/* How the migration ended was logged before, and what these did as well. */
+	if (worker->dry_run || worker->herald || worker->tends)
 		return;
-	way = worker->side == SIDE_SOURCE ? "to" : "from";
-
-	if (*worker->error && *worker->guest)
-		log_notice("migration %s of guest '%s' %s %s: %s", worker->id, worker->guest,
-			   way, worker->peer, worker->error);
-	else if (*worker->error)
-		log_notice("migration %s %s %s: %s", worker->id, way, worker->peer,
-			   worker->error);
+	if (*worker->error)
+		error_log(worker);
 	else if (!ok)
 		log_info("worker %d of migration %s ended", (int)worker->pid, worker->id);
 	if (ok)
@@ -76,9 +89,31 @@ void worker_report(struct worker *worker, const struct journal_row *row)
 {
 	struct json_object *result = result_new(worker, row), *ok = NULL;
 
-	if (worker->news)
-		worker->news(worker->news_arg, result, true);
+	worker_news(worker, result, true);
 	json_object_object_get_ex(result, "ok", &ok);
 	end_log(worker, json_object_get_boolean(ok));
 	json_object_put(result);
+}
+
+/**
+ * worker_report_list() - hand the list of guests to who asked for it
+ * @worker: of WORKER_LIST, that has ended
+ */
+void worker_report_list(struct worker *worker)
+{
+	struct json_object *answer = json_object_new_object();
+	bool ok = !*worker->error && !worker->status;
+
+	json_object_object_add(answer, "type", json_object_new_string(ok ? "list" : "error"));
+	json_object_object_add(answer, "ok", json_object_new_boolean(ok));
+	if (ok) {
+		json_object_object_add(answer, "guests", json_object_get(worker->listed));
+	} else {
+		json_object_object_add(answer, "errno", json_object_new_int(EIO));
+		json_object_object_add(answer, "error", json_object_new_string(
+				*worker->error ? worker->error
+					       : "the worker that lists guests died"));
+	}
+	worker_news(worker, answer, true);
+	json_object_put(answer);
 }

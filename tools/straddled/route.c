@@ -15,13 +15,15 @@
 #include "tools/lib/migration_json.h"
 #include "workers.h"
 
-static struct json_object *connection_packet(const struct preamble *preamble)
+static struct json_object *connection_packet(const struct preamble *preamble,
+					     const char *from)
 {
 	struct json_object *packet = json_object_new_object();
 
 	json_object_object_add(packet, "do", json_object_new_string("connection"));
 	json_object_object_add(packet, "role", json_object_new_int(preamble->role));
 	json_object_object_add(packet, "index", json_object_new_int(preamble->index));
+	json_object_object_add(packet, "from", json_object_new_string(from));
 	return packet;
 }
 
@@ -42,49 +44,61 @@ static int dest_start(struct agent *agent, const char *id, struct worker **worke
 	return ret;
 }
 
-static void connection_from(struct worker *worker, int fd)
+static enum preamble_verdict verdict_of(int error)
 {
-	struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
-	socklen_t length = sizeof(address);
-
-	address_of_peer(fd, worker->peer, sizeof(worker->peer));
-	if (!worker->uplink.index &&
-	    !getpeername(fd, (struct sockaddr *)&address, &length))
-		uplink_to_address(&worker->uplink, worker->agent, (struct sockaddr *)&address);
+	switch (error) {
+	case -ENOSPC:
+	case -EDQUOT:
+	case -EROFS:
+		return PREAMBLE_NO_ROOM;
+	case -EMFILE:
+	case -ENFILE:
+	case -ENOMEM:
+		return PREAMBLE_SCARCE;
+	default:
+		return PREAMBLE_BUSY;
+	}
 }
 
 /**
  * route_connection() - hand a connection to the worker it is for
  * @agent: of this host
  * @fd: the connection, which the caller closes: the worker gets a duplicate
+ * @from: its address, as it was when it came
  * @preamble: what it said, checked
  *
  * Who is for nobody, or comes when there is no room, is told so.
  */
-void route_connection(struct agent *agent, int fd, const struct preamble *preamble)
+void route_connection(struct agent *agent, int fd, const char *from,
+		      const struct preamble *preamble)
 {
 	char id[MIGRATION_ID_TEXT];
 	struct fail fail = { 0 };
 	struct worker *worker;
+	bool first = false;
 	int ret = 0;
 
 	migration_id_to_text(preamble->migration, id);
-	worker = worker_find(agent, id, SIDE_DEST);
+	worker = worker_for_peer(agent, id);
 	if (!worker && preamble->role != ROLE_CONTROL) {
-		log_info("a lane of migration %s, which is not known here", id);
+		log_refusal(REFUSED_STRANGER, "a lane from %s is refused: its migration %s is "
+			    "not known here", from, id);
 		preamble_refuse(fd, PREAMBLE_UNKNOWN);
 		return;
 	}
-	if (!worker)
+	if (!worker) {
 		ret = dest_start(agent, id, &worker, &fail);
+		first = true;
+	}
 	if (!ret)
-		ret = worker_tell(worker, connection_packet(preamble), fd);
+		ret = worker_tell(worker, connection_packet(preamble, from), fd);
 	if (ret) {
-		log_notice("a connection of migration %s is turned away: %s", id,
-			   fail.err ? fail.text : strerror(-ret));
-		preamble_refuse(fd, PREAMBLE_BUSY);
+		log_refusal(REFUSED_STRANGER, "a connection from %s, of migration %s, is refused: "
+			    "%s", from, id, fail.err ? fail.text : strerror(-ret));
+		preamble_refuse(fd, verdict_of(ret));
 		return;
 	}
-	if (preamble->role == ROLE_CONTROL)
-		connection_from(worker, fd);
+	/* Of any other the worker says so, once it has proven who it is. */
+	if (first)
+		worker_connected(worker, from, NULL);
 }

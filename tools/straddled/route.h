@@ -5,6 +5,7 @@
 
 #include "agent.h"
 
-void route_connection(struct agent *agent, int fd, const struct preamble *preamble);
+void route_connection(struct agent *agent, int fd, const char *from,
+		      const struct preamble *preamble);
 
 #endif

@@ -58,23 +58,25 @@ static int psk_file_check(const char *path, struct fail *fail)
 	return 0;
 }
 
-/* Can the keys be used? Each worker loads its own; here, only to say so now. */
+/* Can keys and names be used? Each worker has its own; here, only to say so now. */
 static int security_try(enum security security, const struct credentials_paths *paths,
-			struct fail *fail)
+			const struct agent_options *options, struct fail *fail)
 {
 	struct credentials *credentials;
+	size_t i;
 	int ret;
 
-	if (security == SECURITY_NONE)
-		return 0;
 	if (security == SECURITY_PSK) {
 		ret = psk_file_check(paths->psk_file, fail);
 		if (ret)
 			return ret;
 	}
 	ret = credentials_load(security, paths, &credentials, fail);
-	if (!ret)
-		credentials_free(credentials);
+	if (ret)
+		return ret;
+	for (i = 0; i < options->allow_peers_count && !ret; i++)
+		ret = credentials_allow(credentials, options->allow_peers[i], fail);
+	credentials_free(credentials);
 	return ret;
 }
 
@@ -122,9 +124,9 @@ int security_choose(const struct agent_options *options, struct security_choice 
 
 	choice->security = security_wanted(options, &paths);
 	choice->listen_any = false;
-	ret = security_try(choice->security, &paths, fail);
+	ret = security_try(choice->security, &paths, options, fail);
 	if (!ret && options->listen)
-		ret = address_parse(options->listen, &choice->listen, fail);
+		ret = address_parse_own(options->listen, &choice->listen, fail);
 	if (ret)
 		return ret;
 	if (choice->security == SECURITY_NONE)

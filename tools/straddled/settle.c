@@ -3,459 +3,248 @@
  * settle.c - end what a worker that died, or an earlier agent, left in the
  * middle.
  *
- * Only what is safe from this host's journal alone: the source before its
- * question (ASKED), the dest before its decision (GO). A worker that outlived
- * its agent is ended first; it could not move its row any more, either. All
- * other rows stay as they are, and so do their workers.
+ * What is safe from this host's journal alone is ended: the source before its
+ * question (ASKED), the dest before its decision (GO). From there on another
+ * worker takes the place of the one that died, until the peer or an operator
+ * ends it (CORRUPT: an operator). A worker that outlived its agent is ended
+ * first; it could not move its row any more, either.
  *
- * What cannot be ended, because a libvirtd is away, say, is tried again.
+ * Guests may take their time to answer, or all of it, and the agent does not
+ * wait: a worker does what is to be done (worker_settle.c).
+ *
+ * What cannot be done, because a libvirtd is away, say, is tried again
+ * (settle_later.c).
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 
-#include "broker.h"
-#include "cleanup.h"
-#include "engine.h"
 #include "log.h"
 #include "predecessor.h"
+#include "port.h"
 #include "protocol/storage.h"
 #include "settle.h"
 #include "sys.h"
+#include "worker_settle.h"
 #include "workers.h"
 
-#define ROWS_MAX	1024	/* settled in one start */
-#define LATER_US	5000000
-
-static const char restarted[] = "the agent was restarted in the middle of it";
-
-struct settle {
-	enum owner_state state;
-	/* @left: userfaultfds that are left in the guest's process */
-	int (*run)(struct agent *agent, const struct journal_row *row,
-		   const struct remote_fds *left,
-		   struct fail *fail);
-};
-
-static int row_move(struct agent *agent, const struct journal_row *row, enum owner_state to,
-		    struct fail *fail)
+/* States in which somebody has to go on, whoever has died. */
+static bool needs_worker(enum owner_state state)
 {
-	return journal_move(agent->journal, row->id, row->side, to, NULL, fail);
+	return state == STATE_ASKED || state == STATE_HELD ||
+	       state == STATE_TEARING_DOWN || state == STATE_TAKING_BACK ||
+	       state == STATE_GO || state == STATE_RUNNING ||
+	       state == STATE_SUPERSEDED || owner_is_heralded(state);
 }
 
-/* The guest of a row. */
-struct found {
-	const struct guest_driver *driver;
-	struct guest *guest;
-	struct guest_description description;
-};
-
-/* The very guest of the row, not one that got its name since; or -ENOENT. */
-static int row_guest(struct agent *agent, const struct journal_row *row,
-		     struct found *found, struct fail *fail)
-{
-	int ret = guest_find(agent->drivers, &agent->host, row->guest, &found->driver,
-			     &found->guest, fail);
-
-	if (ret)
-		return ret;
-	ret = found->driver->describe(found->guest, &found->description, fail);
-	if (!ret && strcmp(found->description.uuid, row->uuid)) {
-		guest_description_fini(&found->description);
-		ret = -ENOENT;
-	}
-	if (ret) {
-		found->driver->close(found->guest);
-		found->guest = NULL;
-	}
-	return ret;
-}
-
-static void found_close(struct found *found)
-{
-	guest_description_fini(&found->description);
-	found->driver->close(found->guest);
-}
-
-/* Else the next migration of the guest could not track what it writes. */
-static void userfaultfd_close(struct agent *agent, pid_t pid, int remote_fd)
-{
-	struct uffd_attachment attachment;
-	struct fail fail = { 0 };
-	int broker = -1, ret;
-
-	ret = broker_connect(agent->broker_fd, &broker);
-	if (!ret)
-		ret = broker_adopt(broker, pid, remote_fd, &attachment, &fail);
-	if (!ret) {
-		ret = broker_detach(broker, &attachment, &fail);
-		uffd_attachment_close(&attachment);
-	}
-	if (broker >= 0)
-		close(broker);
-	if (ret && ret != -EBADF)
-		log_warning("a userfaultfd is left in process %d: %s", (int)pid,
-			    fail.err ? fail.text : strerror(-ret));
-}
-
-static void guest_release(struct agent *agent, pid_t pid, const struct remote_fds *left)
-{
-	unsigned int i;
-
-	for (i = 0; i < left->count; i++)
-		userfaultfd_close(agent, pid, left->fd[i]);
-}
-
-/*
- * BEGUN, PERFORMING: the guest never stopped, but for a moment at each look at
- * what it wrote, if its devices bypass page tables.
- */
-static int settle_running(struct agent *agent, const struct journal_row *row,
-			  const struct remote_fds *left, struct fail *fail)
-{
-	struct found found = { .driver = NULL };
-	struct fail why = { 0 };
-	int ret = 0;
-
-	if (row->state == STATE_PERFORMING || left->count)
-		ret = row_guest(agent, row, &found, &why);
-	if (found.guest && !ret) {
-		guest_release(agent, found.description.pid, left);
-		/* A suspend may be under way yet: a resume waits behind it. */
-		if (found.description.drain && !row->paused)
-			ret = found.driver->resume(found.guest, fail);
-		found_close(&found);
-	} else if (ret == -ENOENT) {
-		ret = 0;		/* it is gone, and needs nothing */
-	} else if (ret) {
-		fail_set(fail, ret, "%s", why.err ? why.text : strerror(-ret));
-	}
-	return ret ? ret : row_move(agent, row, STATE_RESUMED, fail);
-}
-
-/* A process that was stopped so that nobody could resume its guest. */
-static void guest_thaw(pid_t pid)
-{
-	__cleanup_file FILE *file = NULL;
-	char path[64], state = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	file = fopen(path, "re");
-	if (file && fscanf(file, "%*d (%*[^)]) %c", &state) == 1 && state == 'T')
-		kill(pid, SIGCONT);
-}
-
-/* STOPPING, STOPPED, RESUMING: it is to go on here, as its owner had it last. */
-static int settle_stopped(struct agent *agent, const struct journal_row *row,
-			  const struct remote_fds *left, struct fail *fail)
-{
-	struct found found = { .driver = NULL };
-	struct fail why = { 0 };
-	int ret = 0;
-
-	if (row->state != STATE_RESUMING)
-		ret = row_move(agent, row, STATE_RESUMING, fail);
-	if (ret)
-		return ret;
-	guest_thaw(row->guest_pid);
-	ret = row_guest(agent, row, &found, &why);
-	if (ret && ret != -ENOENT)
-		return fail_set(fail, ret, "%s", why.err ? why.text : strerror(-ret));
-	if (ret) {
-		log_warning("guest '%s' of migration %s is gone: there is nothing to resume",
-			    row->guest, row->id);
-		return row_move(agent, row, STATE_RESUMED, fail);
-	}
-	guest_release(agent, found.description.pid, left);
-	if (!row->paused)
-		ret = found.driver->resume(found.guest, fail);
-	else if (found.driver->hold)
-		found.driver->hold(found.guest, false, &why);
-	found_close(&found);
-	return ret ? ret : row_move(agent, row, STATE_RESUMED, fail);
-}
-
-/* The states of its pages, which a worker removes that ends by itself. */
-static void states_remove(struct agent *agent, const struct journal_row *row)
-{
-	char path[512];
-
-	snprintf(path, sizeof(path), "%s/pages-%s", agent->options->run_dir, row->id);
-	(void)sys_ret(unlink(path));
-}
-
-/* What the worker replaced it has dealt with itself, unless it was killed. */
-static void definition_end(struct agent *agent, const struct journal_row *row, bool keep)
-{
-	size_t i;
-
-	for (i = 0; agent->drivers[i]; i++) {
-		struct fail why = { 0 };
-
-		if (!guest_name_fits(agent->drivers[i], row->guest))
-			continue;
-		if (agent->drivers[i]->define_end(&agent->host, row->guest, keep, &why))
-			log_error("the definition that migration %s replaced is not %s: %s",
-				  row->id, keep ? "given up" : "restored", why.text);
-	}
-}
-
-/* Mirrors, their sockets, images that were made: see protocol/storage.c. */
-static void disks_release(struct agent *agent, const struct journal_row *row)
-{
-	struct found found = { .driver = NULL };
-	int ret;
-
-	if (!storage_left(agent->options->run_dir, row->id))
-		return;
-	ret = row_guest(agent, row, &found, NULL);
-	storage_settle_left(agent->options->run_dir, row->id, found.driver,
-			    ret ? NULL : found.guest);
-	if (!ret)
-		found_close(&found);
-}
-
-/* Is a userfaultfd of ours in it? Then no fault of a vCPU was ever answered. */
-static bool is_attached(struct agent *agent, pid_t pid, const struct remote_fds *left)
-{
-	struct uffd_attachment attachment;
-	bool attached = false;
-	unsigned int i;
-	int broker = -1;
-
-	if (!left->count || broker_connect(agent->broker_fd, &broker))
-		return false;
-	for (i = 0; i < left->count && !attached; i++) {
-		attached = !broker_adopt(broker, pid, left->fd[i], &attachment, NULL);
-		if (attached)
-			uffd_attachment_close(&attachment);
-	}
-	close(broker);
-	return attached;
-}
-
-/* Killed first: a thread that waits in a fault hears no polite request. */
-static int guest_end(struct found *found, struct fail *fail)
-{
-	(void)sys_ret(syscall(SYS_pidfd_send_signal, found->driver->pidfd(found->guest),
-			      SIGKILL, NULL, 0));
-	return found->driver->destroy(found->guest, fail);
-}
-
-/*
- * PREPARED, LOADED: the promise first, then nothing is left of it. But for the
- * definition, and for being able to find it: a row that has ended is not looked
- * at again.
- */
-static int settle_incoming(struct agent *agent, const struct journal_row *row,
-			   const struct remote_fds *left, struct fail *fail)
-{
-	struct found found = { .driver = NULL };
-	struct fail why = { 0 };
-	int ret;
-
-	/* One that is just ending, without its worker, needs nothing. */
-	ret = row_guest(agent, row, &found, &why);
-	if (ret && ret != -ENOENT && ret != -ESRCH)
-		return fail_set(fail, ret, "%s", why.err ? why.text : strerror(-ret));
-	definition_end(agent, row, false);
-	ret = row_move(agent, row, STATE_DISCARDED, fail);
-	if (!ret) {
-		states_remove(agent, row);
-		if (found.guest && ((found.description.incoming &&
-				     !found.description.running) ||
-				    is_attached(agent, found.description.pid, left)))
-			ret = guest_end(&found, fail);
-		disks_release(agent, row);
-	}
-	if (found.guest)
-		found_close(&found);
-	return ret;
-}
-
-/* DELEGATED: it was libvirt's; the row says what became of it. */
-static int settle_delegated(struct agent *agent, const struct journal_row *row,
-			    const struct remote_fds *left, struct fail *fail)
-{
-	enum owner_state to;
-	int ret = native_settle(row, &to, fail);
-
-	(void)left;
-	return ret ? ret : row_move(agent, row, to, fail);
-}
-
-static const struct settle settle_table[] = {
-	{ STATE_BEGUN, settle_running },
-	{ STATE_PERFORMING, settle_running },
-	{ STATE_STOPPING, settle_stopped },
-	{ STATE_STOPPED, settle_stopped },
-	{ STATE_RESUMING, settle_stopped },
-	{ STATE_DELEGATED, settle_delegated },
-	{ STATE_PREPARED, settle_incoming },
-	{ STATE_LOADED, settle_incoming },
-};
-
-/* Return: NULL: such a row stays open, whatever its worker did. */
-static const struct settle *settle_of(enum owner_state state)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(settle_table) / sizeof(settle_table[0]); i++)
-		if (settle_table[i].state == state)
-			return &settle_table[i];
-	return NULL;
-}
-
+/* Done by a worker; how it went is seen when that ends. */
 static int row_end(struct agent *agent, const struct journal_row *row,
-		   const char *reason, struct fail *fail)
+		   const char *reason, struct worker *dead, struct fail *fail)
 {
 	struct remote_fds left;
-	int ret = predecessor_end(agent, row->id, row->side, &left, fail);
+	struct worker *heir;
+	int ret;
 
-	if (!ret && row->side == SIDE_SOURCE)
-		disks_release(agent, row);
+	if (dead && dead->kind == WORKER_SETTLE)
+		return fail_set(fail, -EAGAIN, "it is tried again");
+	ret = predecessor_end(agent, row->id, row->side, &left, fail);
 	if (!ret)
 		ret = journal_note(agent->journal, row->id, row->side, reason, NULL, NULL,
 				   fail);
 	if (!ret)
-		ret = settle_of(row->state)->run(agent, row, &left, fail);
+		ret = worker_settle(agent, row, &left, dead, &heir, fail);
+	if (!ret && dead)
+		snprintf(heir->error, sizeof(heir->error), "%s", reason);
+	if (!ret)
+		worker_hand_on(dead, heir);
+	return ret;
+}
+
+/**
+ * settle_is_over() - has nobody to do with a row any more?
+ * @row: of the journal; STATE_NONE: there is none
+ *
+ * Return: true if nobody has: what its workers left may go.
+ */
+bool settle_is_over(const struct journal_row *row)
+{
+	const struct owner_rule *rule = owner_rule(row->state);
+
+	if (owner_is_heralded(row->state))
+		return row->acknowledged;	/* the dest has to hear of it */
+	return !rule || rule->ended;
+}
+
+/**
+ * settle_is_left() - did the source's workers leave what a settler removes?
+ * @agent: of this host
+ * @id: of the migration
+ * @left: userfaultfds that they left in the guest's process, if it is here
+ *
+ * Return: true if they did.
+ */
+bool settle_is_left(const struct agent *agent, const char *id, const struct remote_fds *left)
+{
+	return left->count || storage_left(agent->options->run_dir, id);
+}
+
+/*
+ * A dest may not hear for long how it ended, and a guest that was taken back waits
+ * for what was left in it: that is first seen to. However that ends the dest is told.
+ */
+static bool is_to_tend(const struct agent *agent, const struct journal_row *row,
+		       const struct worker *dead, struct remote_fds *left)
+{
+	if (!owner_is_heralded(row->state))
+		return false;
+	if (!dead || dead->kind != WORKER_SETTLE)
+		return settle_is_left(agent, row->id, left);
+	if (!dead->status)
+		left->count = 0;	/* it was */
+	return false;
+}
+
+/* One that follows a successor waits a little: the reason may last. */
+static int row_succeed(struct agent *agent, const struct journal_row *row,
+		       struct worker *dead, struct fail *fail)
+{
+	struct remote_fds left;
+	struct worker *heir;
+	int ret;
+
+	if (dead && dead->successor)
+		return fail_set(fail, -EAGAIN, "two workers have ended, one after the other: the "
+				"next one waits a moment");
+	ret = predecessor_end(agent, row->id, row->side, &left, fail);
+	if (!ret && is_to_tend(agent, row, dead, &left))
+		return worker_settle(agent, row, &left, dead, &heir, fail);
+	if (!ret)
+		ret = worker_succeed(agent, row, &left, NULL, &heir, fail);
 	if (ret)
 		return ret;
-	predecessor_forget(agent, row->id, row->side);
-	log_notice("migration %s of guest '%s' was left in state %s: ended", row->id,
-		   row->guest, owner_state_name(row->state));
+	if (!heir->herald)
+		worker_hand_on(dead, heir);
+	log_notice("migration %s of guest '%s', state %s: worker %d goes on with it", row->id,
+		   row->guest, owner_state_name(row->state), (int)heir->pid);
 	return 0;
 }
 
 /**
- * settle_is_due() - is a row in that state ended without a worker?
- * @state: of an open row, or STATE_NONE
+ * settle_resolve() - have a worker carry out an operator's decision
+ * @agent: of this host
+ * @row: of the migration, open, without a worker
+ * @decision: what is to be done
+ * @worker: receives the worker
+ * @fail: says why not
  *
- * Return: true if it is, now or later.
+ * Return: 0 or -errno.
  */
-bool settle_is_due(enum owner_state state)
+int settle_resolve(struct agent *agent, const struct journal_row *row,
+		   const struct decision *decision, struct worker **worker, struct fail *fail)
 {
-	return settle_of(state);
+	struct remote_fds left;
+	int ret = predecessor_end(agent, row->id, row->side, &left, fail);
+
+	return ret ? ret : worker_succeed(agent, row, &left, decision, worker, fail);
 }
 
-static void settle_later(struct agent *agent);
+/**
+ * settle_tend() - have what a worker has left seen to; the row stays as it is
+ * @agent: of this host
+ * @row: over (settle_is_over())
+ * @dead: its worker, killed perhaps in the middle of it; NULL: of an earlier agent
+ * @fail: says why not
+ *
+ * Return: 0; or -errno: what it left stays, and it is to be tried again.
+ */
+int settle_tend(struct agent *agent, const struct journal_row *row,
+		const struct worker *dead, struct fail *fail)
+{
+	struct remote_fds left;
+	struct worker *worker;
+	int ret = predecessor_end(agent, row->id, row->side, &left, fail);
+
+	if (!ret)
+		ret = worker_settle(agent, row, &left, dead, &worker, fail);
+	return ret;
+}
 
 /**
- * settle_row() - end a migration whose worker is gone, where that is safe
+ * settle_tend_failed() - say that what a worker has left stays for now
+ * @row: over
+ * @error: of settle_tend()
+ * @fail: likewise
+ */
+void settle_tend_failed(const struct journal_row *row, int error, const struct fail *fail)
+{
+	log_error("migration %s of guest '%s', state %s: what it left cannot be seen to yet: %s",
+		  row->id, row->guest, owner_state_name(row->state),
+		  fail->err ? fail->text : strerror(-error));
+}
+
+/* Only an operator can go on: it was told what there is to know. */
+static bool is_for_operator(const struct journal_row *row, const struct worker *dead)
+{
+	return (!is_settled(row->state) && !needs_worker(row->state)) ||
+	       (dead && dead->kind != WORKER_SETTLE && dead->status == WORKER_OPERATOR);
+}
+
+/**
+ * settle_try() - what can be done with a migration that has no worker is begun
+ * @agent: of this host
+ * @row: its row
+ * @reason: why it is to end, unless its row says so already
+ * @dead: its worker, which has ended; NULL: of an earlier agent
+ * @fail: says why not
+ *
+ * Return: 0: a worker goes on, or only an operator can; or -errno: try again.
+ */
+int settle_try(struct agent *agent, const struct journal_row *row, const char *reason,
+	       struct worker *dead, struct fail *fail)
+{
+	if (settle_is_over(row))
+		return settle_tend(agent, row, dead, fail);
+	if (is_for_operator(row, dead))
+		return 0;
+	return is_settled(row->state) ? row_end(agent, row, reason, dead, fail)
+				      : row_succeed(agent, row, dead, fail);
+}
+
+/**
+ * settle_row() - what is to become of a migration whose worker is gone
  * @agent: of this host
  * @row: its row, open
  * @reason: why it is to end, unless its row says so already
+ * @dead: its worker, which has ended; NULL: of an earlier agent
  *
- * Return: true if it ended; else it stays open, and status tells. What only
- * failed is tried again later.
+ * Return: true if it ended, or another worker goes on; else it stays open, and
+ * status tells. What only failed is tried again later.
  */
-bool settle_row(struct agent *agent, const struct journal_row *row, const char *reason)
+bool settle_row(struct agent *agent, const struct journal_row *row, const char *reason,
+		struct worker *dead)
 {
 	struct fail fail = { 0 };
 	int ret;
 
-	if (!settle_of(row->state)) {
-		if (row->side == SIDE_DEST)
-			definition_end(agent, row, true);	/* past GO it stays */
-		log_warning("migration %s of guest '%s' is open in state %s and has no worker",
-			    row->id, row->guest, owner_state_name(row->state));
+	if (is_for_operator(row, dead)) {
+		if (dead && dead->kind == WORKER_SETTLE)
+			return false;		/* it was told before */
+		log_warning("migration %s of guest '%s' stays in state %s until an operator "
+			    "decides: 'straddle resolve %s'", row->id, row->guest,
+			    owner_state_name(row->state), row->guest);
 		return false;
 	}
-	ret = row_end(agent, row, reason, &fail);
+	ret = settle_try(agent, row, reason, dead, &fail);
 	if (!ret)
 		return true;
-	if (ret == -EBUSY)
+	if (ret == -EBUSY || ret == -EAGAIN)
 		log_info("migration %s: %s", row->id, fail.text);
 	else
-		log_error("migration %s of guest '%s' cannot be ended yet: %s", row->id,
-			  row->guest, fail.err ? fail.text : strerror(-ret));
-	settle_later(agent);
+		log_error("migration %s of guest '%s', state %s, cannot be settled yet: %s",
+			  row->id, row->guest, owner_state_name(row->state),
+			  fail.err ? fail.text : strerror(-ret));
+	settle_later(agent, row, needs_worker(row->state) ? SETTLE_SOON_US : SETTLE_LATER_US,
+		     ret, &fail);
 	return false;
-}
-
-struct rows {
-	struct agent *agent;
-	bool again;		/* workers run: only rows without one */
-	struct journal_row *table;
-	size_t count;
-};
-
-/* The journal is locked while it is walked: rows are settled afterwards. */
-static int row_keep(const struct journal_row *row, void *arg)
-{
-	struct rows *rows = arg;
-
-	if (rows->count == ROWS_MAX)
-		return 0;
-	if (rows->again && (!settle_of(row->state) ||
-			    worker_find(rows->agent, row->id, row->side)))
-		return 0;
-	rows->table[rows->count] = *row;
-	rows->table[rows->count].summary = NULL;
-	rows->table[rows->count].proof = NULL;
-	rows->count++;
-	return 0;
-}
-
-/* What failed before is tried in silence. Return: whether all of it ended. */
-static bool rows_settle(struct agent *agent, bool again)
-{
-	struct rows rows = {
-		.agent = agent,
-		.again = again,
-		.table = calloc(ROWS_MAX, sizeof(struct journal_row)),
-	};
-	struct fail fail = { 0 };
-	bool all;
-	size_t i;
-
-	if (!rows.table)
-		return false;
-	all = !journal_each_open(agent->journal, row_keep, &rows, &fail);
-	if (!all)
-		log_error("%s", fail.text);
-	for (i = 0; i < rows.count; i++) {
-		struct fail ignored = { 0 };
-
-		if (again)
-			all &= !row_end(agent, &rows.table[i], restarted, &ignored);
-		else
-			settle_row(agent, &rows.table[i], restarted);
-	}
-	free(rows.table);
-	return all;
-}
-
-static int settle_again(sd_event_source *source, uint64_t usec, void *arg)
-{
-	struct agent *agent = arg;
-
-	(void)source;
-	(void)usec;
-	agent->later = sd_event_source_disable_unref(agent->later);
-	if (!rows_settle(agent, true))
-		settle_later(agent);
-	return 0;
-}
-
-static void settle_later(struct agent *agent)
-{
-	if (!agent->later)
-		(void)sd_event_add_time_relative(agent->event, &agent->later,
-						 CLOCK_MONOTONIC, LATER_US, 0,
-						 settle_again, agent);
-}
-
-/**
- * settle_rows() - end the migrations that only this host has to do with
- * @agent: of this host, before it hears anybody
- *
- * What cannot be ended stays open, is told by status, and tried again.
- */
-void settle_rows(struct agent *agent)
-{
-	rows_settle(agent, false);
 }

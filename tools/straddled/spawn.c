@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* spawn.c - start a worker: this program again, with three descriptors. */
+/* spawn.c - start a worker: this program again, with five descriptors. */
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
@@ -40,22 +40,21 @@ static int pair_make(int *ours, int *theirs)
 }
 
 /* Its own session, no signal blocked or ignored, nothing else inherited. */
-static int process_start(pid_t *pid, int rpc, int command, int broker)
+static int process_start(pid_t *pid, const int fds[])
 {
 	char *argv[] = { (char *)"straddled", (char *)"--worker", NULL };
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
 	sigset_t none, all;
-	int ret;
+	int fd, ret;
 
 	sigemptyset(&none);
 	sigfillset(&all);
 	posix_spawn_file_actions_init(&files);
 	posix_spawnattr_init(&attr);
 	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&files, rpc, PORT_RPC_FD);
-	posix_spawn_file_actions_adddup2(&files, command, PORT_COMMAND_FD);
-	posix_spawn_file_actions_adddup2(&files, broker, PORT_BROKER_FD);
+	for (fd = PORT_RPC_FD; fd <= PORT_GUEST_FD; fd++)
+		posix_spawn_file_actions_adddup2(&files, fds[fd], fd);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setsigdefault(&attr, &all);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
@@ -82,22 +81,33 @@ static void process_end(pid_t pid)
  */
 int worker_spawn(struct worker *worker, struct fail *fail)
 {
-	__cleanup_fd int rpc = -1, command = -1, broker = -1;
-	__cleanup_fd int our_rpc = -1, our_command = -1;
+	__cleanup_fd int rpc = -1, command = -1, broker = -1, binder = -1, guest = -1;
+	__cleanup_fd int our_rpc = -1, our_command = -1, our_guest = -1;
 	int ret;
 
 	ret = pair_make(&our_rpc, &rpc);
 	if (!ret)
 		ret = pair_make(&our_command, &command);
+	if (!ret)
+		ret = pair_make(&our_guest, &guest);
+	/* Nor does a steward wait, of which the agent hears as it hears the worker. */
+	if (!ret)
+		ret = sys_ret(fcntl(guest, F_SETFL, O_RDWR | O_NONBLOCK));
 	if (ret)
 		return fail_set(fail, ret, "cannot make the sockets of a worker: %s",
 				strerror(-ret));
-	ret = broker_connect(worker->agent->broker_fd, &broker);
+	ret = broker_connect(worker->agent->broker_fd, &broker, &binder);
 	if (ret)
 		return fail_set(fail, ret, "cannot connect a worker to the broker: %s; restart "
 				"straddled", strerror(-ret));
 	broker = fd_raise(broker);
-	ret = broker < 0 ? broker : process_start(&worker->pid, rpc, command, broker);
+	binder = fd_raise(binder);
+	ret = broker < 0 ? broker : binder < 0 ? binder :
+	      process_start(&worker->pid, (const int[]){
+		[PORT_RPC_FD] = rpc, [PORT_COMMAND_FD] = command,
+		[PORT_BROKER_FD] = broker, [PORT_BINDER_FD] = binder,
+		[PORT_GUEST_FD] = guest,
+	      });
 	if (ret)
 		return fail_set(fail, ret, "cannot start a worker process: %s", strerror(-ret));
 	worker->pidfd = (int)sys_ret(syscall(SYS_pidfd_open, worker->pid, 0));
@@ -108,5 +118,6 @@ int worker_spawn(struct worker *worker, struct fail *fail)
 	}
 	worker->rpc = take_fd(&our_rpc);
 	worker->command = take_fd(&our_command);
+	worker->guest_told = take_fd(&our_guest);
 	return 0;
 }

@@ -30,20 +30,32 @@ struct lookup {
 	int answer;		/* write end of the pipe */
 };
 
+/* It waits no longer than it has to, nor tries what cannot be. */
+static void worker_tell_link(struct worker *worker)
+{
+	struct json_object *packet = json_object_new_object();
+
+	json_object_object_add(packet, "do", json_object_new_string("link"));
+	json_object_object_add(packet, "up", json_object_new_boolean(worker->uplink.up));
+	(void)worker_tell(worker, packet, -1);
+}
+
 static void link_changed(void *arg, const struct net_event *news)
 {
+	bool up = !news->gone && news->up && news->carrier;
 	struct uplinks *uplinks = arg;
 	struct worker *worker;
 
 	for (worker = uplinks->agent->workers; worker; worker = worker->next) {
 		struct uplink *uplink = &worker->uplink;
 
-		if (uplink->index != news->index)
+		if (uplink->index != news->index || uplink->up == up)
 			continue;
-		if (uplink->up && (news->gone || !news->carrier))
+		uplink->up = up;
+		if (!up)
 			log_warning("link %s, which migration %s of guest '%s' uses, is down",
-				    uplink->name, worker->id, worker->guest);
-		uplink->up = !news->gone && news->up && news->carrier;
+				    uplink->name, worker->id, worker_about(worker));
+		worker_tell_link(worker);
 	}
 }
 
@@ -129,14 +141,9 @@ void uplink_fini(struct uplink *uplink)
 	uplink_init(uplink);
 }
 
-/**
- * uplink_to_address() - find and follow the link toward an address
- * @uplink: stays unknown where there is none
- * @agent: of this host
- * @address: of the other host
- */
-void uplink_to_address(struct uplink *uplink, struct agent *agent,
-		       const struct sockaddr *address)
+/* It stays unknown where there is none. */
+static void uplink_to_address(struct uplink *uplink, struct agent *agent,
+			      const struct sockaddr *address)
 {
 	struct net_link link;
 	struct fail fail = { 0 };
@@ -151,6 +158,26 @@ void uplink_to_address(struct uplink *uplink, struct agent *agent,
 	memcpy(uplink->name, link.name, sizeof(uplink->name));
 	uplink->up = link.up && link.carrier;
 	uplink->speed_mbit = net_link_rate(&link) / 1000000;
+}
+
+/**
+ * uplink_to_peer() - find and follow the link toward who has connected
+ * @uplink: stays unknown where there is none
+ * @agent: of this host
+ * @from: address_print()'s
+ */
+void uplink_to_peer(struct uplink *uplink, struct agent *agent, const char *from)
+{
+	struct addrinfo hints = {
+		.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+	}, *list;
+	struct address address;
+
+	if (address_parse(from, &address, NULL) ||
+	    getaddrinfo(address.host, address.port, &hints, &list))
+		return;
+	uplink_to_address(uplink, agent, list->ai_addr);
+	freeaddrinfo(list);
 }
 
 /* All of the address or nothing: it is smaller than PIPE_BUF. */

@@ -4,7 +4,6 @@
 #define STRADDLE_UPLINK_H
 
 #include <net/if.h>
-#include <sys/socket.h>
 
 #include "agent.h"
 
@@ -25,8 +24,7 @@ void uplinks_destroy(struct agent *agent);
 
 void uplink_init(struct uplink *uplink);
 void uplink_to_host(struct uplink *uplink, struct agent *agent, const char *host);
-void uplink_to_address(struct uplink *uplink, struct agent *agent,
-		       const struct sockaddr *address);
+void uplink_to_peer(struct uplink *uplink, struct agent *agent, const char *from);
 void uplink_fini(struct uplink *uplink);
 struct json_object *uplink_to_json(const struct uplink *uplink);
 

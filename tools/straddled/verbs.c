@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "control.h"
-#include "guests.h"
 #include "record.h"
+#include "recover.h"
+#include "resolve.h"
+#include "status.h"
 #include "tools/lib/jsonline.h"
 #include "tools/lib/migration_json.h"
 #include "workers.h"
@@ -14,34 +16,26 @@
 #define HISTORY_DEFAULT	20
 #define HISTORY_MAX	1000
 
+#define KEYS_MAX	6
+
 struct verb {
 	const char *name;
 	int (*run)(struct client *client, struct json_object *request, struct fail *fail);
+	const char *keys[KEYS_MAX];	/* that a request may have beside "do" */
 };
-
-static struct json_object *answer_new(const char *type)
-{
-	struct json_object *answer = json_object_new_object();
-
-	json_object_object_add(answer, "type", json_object_new_string(type));
-	json_object_object_add(answer, "ok", json_object_new_boolean(true));
-	return answer;
-}
 
 static int verb_list(struct client *client, struct json_object *request, struct fail *fail)
 {
-	struct json_object *guests = json_object_new_array(), *answer;
-	int ret = guests_list(client_agent(client), guests, fail);
+	struct worker *worker;
+	int ret;
 
 	(void)request;
-	if (ret) {
-		json_object_put(guests);
-		return ret;
-	}
-	answer = answer_new("list");
-	json_object_object_add(answer, "guests", guests);
-	client_say(client, answer);
-	return 0;
+	if (client_lists(client))
+		return fail_set(fail, -EBUSY, "guests are being listed already");
+	ret = worker_list(client_agent(client), &worker, fail);
+	if (!ret)
+		client_list(client, worker);
+	return ret;
 }
 
 struct open_row {
@@ -106,7 +100,9 @@ static int verb_migrate(struct client *client, struct json_object *request,
 	if (!json_object_object_get_ex(request, "options", &told) ||
 	    !json_object_is_type(told, json_type_object))
 		return fail_set(fail, -EINVAL, "'migrate' without an object of options");
-	ret = migration_options_from_json(told, &options, fail);
+	ret = migration_options_known(told, fail);
+	if (!ret)
+		ret = migration_options_from_json(told, &options, fail);
 	if (!ret)
 		ret = migration_options_check(&options, fail);
 	if (!ret)
@@ -124,90 +120,10 @@ static int verb_migrate(struct client *client, struct json_object *request,
 	return 0;
 }
 
-static struct json_object *migration_to_json(const struct worker *worker)
-{
-	struct json_object *object = json_object_new_object(), *state = NULL;
-
-	json_object_object_add(object, "id", json_object_new_string(worker->id));
-	json_object_object_add(object, "guest", json_object_new_string(worker->guest));
-	json_object_object_add(object, "side", json_object_new_string(side_name(worker->side)));
-	json_object_object_add(object, "peer", json_object_new_string(worker->peer));
-	json_object_object_add(object, "worker", json_object_new_int(worker->pid));
-	if (worker->progress)
-		json_object_object_get_ex(worker->progress, "state", &state);
-	json_object_object_add(object, "state", json_object_get(state));
-	json_object_object_add(object, "progress", json_object_get(worker->progress));
-	json_object_object_add(object, "link", uplink_to_json(&worker->uplink));
-	json_object_object_add(object, "problem", worker->uplink.index && !worker->uplink.up ?
-			       json_object_new_string("the link has no carrier") : NULL);
-	return object;
-}
-
-struct status {
-	struct agent *agent;
-	const char *guest;		/* or NULL: all */
-	struct json_object *migrations;
-};
-
-static int row_status(const struct journal_row *row, void *arg)
-{
-	struct status *status = arg;
-	struct json_object *object;
-	char problem[FAIL_TEXT_MAX];
-
-	if (status->guest && strcmp(status->guest, row->guest))
-		return 0;
-	if (worker_find(status->agent, row->id, row->side))
-		return 0;
-	object = record_to_json(row);
-	snprintf(problem, sizeof(problem), "%s",
-		 *row->error ? row->error : "it has no worker of this agent");
-	json_object_object_add(object, "worker", NULL);
-	json_object_object_add(object, "problem", json_object_new_string(problem));
-	json_object_array_add(status->migrations, object);
-	return 0;
-}
-
-static int verb_status(struct client *client, struct json_object *request,
-		       struct fail *fail)
-{
-	struct agent *agent = client_agent(client);
-	struct status status = {
-		.agent = agent,
-		.guest = json_text(request, "guest"),
-		.migrations = json_object_new_array(),
-	};
-	struct json_object *answer;
-	struct worker *worker;
-	int ret;
-
-	for (worker = agent->workers; worker; worker = worker->next)
-		if (*worker->guest && (!status.guest || !strcmp(status.guest, worker->guest)))
-			json_object_array_add(status.migrations, migration_to_json(worker));
-	ret = journal_each_open(agent->journal, row_status, &status, fail);
-	if (!ret && status.guest && !json_object_array_length(status.migrations))
-		ret = fail_set(fail, -ENOENT, "guest '%s' has no migration under way on this "
-			       "host: 'straddle history' shows those that ended", status.guest);
-	if (ret) {
-		json_object_put(status.migrations);
-		return ret;
-	}
-	answer = answer_new("status");
-	json_object_object_add(answer, "security",
-			       json_object_new_string(security_name(agent->choice.security)));
-	json_object_object_add(answer, "migrations", status.migrations);
-	client_say(client, answer);
-	return 0;
-}
-
 /* What libvirt moves runs there from its switch on. */
 static bool has_switched(const struct worker *worker)
 {
-	struct json_object *postcopy = NULL;
-
-	if (worker->progress)
-		json_object_object_get_ex(worker->progress, "postcopy", &postcopy);
-	return json_object_get_boolean(postcopy);
+	return json_object_get_boolean(worker_progress_member(worker, "postcopy"));
 }
 
 /* Who runs the guest was decided: whatever is said now, it runs there. */
@@ -232,6 +148,9 @@ static int abort_check(struct agent *agent, const struct worker *worker, struct 
 	case STATE_TEARING_DOWN:
 	case STATE_TORN_DOWN:
 	case STATE_CORRUPT:
+	case STATE_DIED_THERE:
+	case STATE_TAKING_BACK:
+	case STATE_SUPERSEDED:
 	case STATE_GO:
 	case STATE_RUNNING:
 	case STATE_COMPLETE:
@@ -337,14 +256,38 @@ static int verb_history(struct client *client, struct json_object *request,
 }
 
 static const struct verb verbs[] = {
-	{ "list", verb_list },
-	{ "migrate", verb_migrate },
-	{ "status", verb_status },
-	{ "abort", verb_abort },
-	{ "postcopy", verb_tell },
-	{ "bandwidth", verb_bandwidth },
-	{ "history", verb_history },
+	{ "list", verb_list, { NULL } },
+	{ "migrate", verb_migrate, { "options" } },
+	{ "status", verb_status, { "guest" } },
+	{ "abort", verb_abort, { "guest" } },
+	{ "postcopy", verb_tell, { "guest" } },
+	{ "bandwidth", verb_bandwidth, { "guest", "bytes" } },
+	{ "history", verb_history, { "count" } },
+	{ "recover", verb_recover, { "guest", "to" } },
+	{ "resolve", verb_resolve, { "guest", "resolution", "fenced", "named", "file" } },
 };
+
+static bool has_key(const struct verb *verb, const char *key)
+{
+	size_t i;
+
+	for (i = 0; i < KEYS_MAX && verb->keys[i]; i++)
+		if (!strcmp(verb->keys[i], key))
+			return true;
+	return !strcmp(key, "do");
+}
+
+/* What is misspelt would else be what was never said: status of all guests, say. */
+static int keys_check(const struct verb *verb, struct json_object *request, struct fail *fail)
+{
+	json_object_object_foreach(request, key, value) {
+		(void)value;
+		if (!has_key(verb, key))
+			return fail_set(fail, -EINVAL, "'%s' takes no '%.40s': is it misspelt, or "
+					"this agent older than who asks?", verb->name, key);
+	}
+	return 0;
+}
 
 /**
  * verb_run() - do what a client asks for, and answer it
@@ -362,10 +305,12 @@ void verb_run(struct client *client, struct json_object *request)
 		if (name && !strcmp(verbs[i].name, name))
 			break;
 	if (i < sizeof(verbs) / sizeof(verbs[0]))
-		ret = verbs[i].run(client, request, &fail);
+		ret = keys_check(&verbs[i], request, &fail);
 	else
 		fail_set(&fail, ret, "no such verb '%.40s': there are list, migrate, status, "
-			 "abort, postcopy, bandwidth and history", name ? name : "");
+			 "abort, postcopy, bandwidth, history, recover and resolve", name ? name : "");
+	if (!ret)
+		ret = verbs[i].run(client, request, &fail);
 	if (ret)
 		client_say_error(client, ret, fail.err ? fail.text : NULL);
 }

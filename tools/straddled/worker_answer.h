@@ -5,9 +5,11 @@
 
 #include "protocol/channel.h"
 
+struct inject;
 struct json_object;
 
+void worker_peer_of(struct json_object *row, uint8_t *digest);
 int worker_answer(struct channel *channel, struct json_object *job,
-		  struct fail *fail);
+		  struct inject *inject, struct fail *fail);
 
 #endif

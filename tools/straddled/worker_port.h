@@ -11,9 +11,18 @@ struct json_object;
 struct worker_port {
 	char id[MIGRATION_ID_TEXT];
 	enum side side;
+	bool confined;
+	bool proven;		/* the peer has, who it is: welcome or not */
+	bool injects;		/* faults, by --inject */
 };
 
+/* Give up all rights, for good. Twice is once. */
+int worker_confine(struct worker_port *port, struct fail *fail);
+
 extern const struct port_ops worker_port_ops;
+
+/* WORKER_LIST: one of the guests; freed. */
+int worker_port_listed(struct json_object *guest, struct fail *fail);
 
 /* The next command packet, waiting for it; *passed: a descriptor or -1. */
 int worker_packet(int timeout_ms, struct json_object **object, int *passed);

@@ -1,35 +1,41 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* workers.c - one worker a migration and side: give it its job, see it end. */
+/* workers.c - which workers there are: one a migration and side. */
 #include <json-c/json.h>
+#include <signal.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/wait.h>
 
-#include "cleanup.h"
-#include "log.h"
-#include "predecessor.h"
-#include "settle.h"
-#include "sys.h"
-#include "tools/lib/migration_json.h"
 #include "tools/lib/packet.h"
 #include "workers.h"
 
-static const char *const kind_names[] = {
-	[WORKER_SOURCE] = "source",
-	[WORKER_DEST] = "dest",
-	[WORKER_ANSWER] = "answer",
-};
-
-static int worker_exited(sd_event_source *source, int fd, uint32_t revents, void *arg)
+/**
+ * worker_new() - what the agent has of a worker, before there is a process
+ * @agent: of this host
+ * @kind: what it is for
+ * @id: of the migration, or ""
+ *
+ * Return: a worker that is linked nowhere, or NULL: no memory.
+ */
+struct worker *worker_new(struct agent *agent, enum worker_kind kind, const char *id)
 {
-	(void)source;
-	(void)fd;
-	(void)revents;
-	worker_ended(arg);
-	return 0;
+	struct worker *worker = calloc(1, sizeof(*worker));
+
+	if (!worker)
+		return NULL;
+	worker->agent = agent;
+	worker->kind = kind;
+	worker->side = kind == WORKER_SOURCE ? SIDE_SOURCE : SIDE_DEST;
+	worker->pidfd = worker->rpc = worker->command = worker->status = -1;
+	worker->guest_told = -1;
+	snprintf(worker->id, sizeof(worker->id), "%s", id);
+	uplink_init(&worker->uplink);
+	return worker;
 }
 
-static void worker_close(struct worker *worker)
+/**
+ * worker_close() - let go of what the agent has of a worker
+ * @worker: linked nowhere; freed
+ */
+void worker_close(struct worker *worker)
 {
 	sd_event_source_disable_unref(worker->exit_source);
 	sd_event_source_disable_unref(worker->rpc_source);
@@ -40,198 +46,69 @@ static void worker_close(struct worker *worker)
 		close(worker->rpc);
 	if (worker->command >= 0)
 		close(worker->command);
+	if (worker->guest_told >= 0)
+		close(worker->guest_told);
 	json_object_put(worker->summary);
 	json_object_put(worker->progress);
+	json_object_put(worker->listed);
 	free(worker);
 }
 
-static void worker_unlink(struct worker *worker)
+/**
+ * worker_unlink() - it counts no more
+ * @worker: of its agent's list; it lives on
+ */
+void worker_unlink(struct worker *worker)
 {
 	struct worker **at = &worker->agent->workers;
 
 	while (*at != worker)
 		at = &(*at)->next;
 	*at = worker->next;
-	worker->agent->worker_count--;
+	if (!worker->herald)
+		worker->agent->worker_count--;
 	if (worker->kind != WORKER_SOURCE && !worker->begun)
 		worker->agent->unproven_count--;
 }
 
-static struct worker *worker_new(struct agent *agent, enum worker_kind kind,
-				 const char *id)
-{
-	struct worker *worker = calloc(1, sizeof(*worker));
-
-	if (!worker)
-		return NULL;
-	worker->agent = agent;
-	worker->kind = kind;
-	worker->side = kind == WORKER_SOURCE ? SIDE_SOURCE : SIDE_DEST;
-	worker->pidfd = worker->rpc = worker->command = -1;
-	snprintf(worker->id, sizeof(worker->id), "%s", id);
-	uplink_init(&worker->uplink);
-	return worker;
-}
-
-/* What every job says; the caller adds what its kind needs. */
-static struct json_object *job_new(const struct worker *worker)
-{
-	const struct agent_options *options = worker->agent->options;
-	struct json_object *job = json_object_new_object();
-
-	json_object_object_add(job, "do", json_object_new_string("job"));
-	json_object_object_add(job, "side", json_object_new_string(kind_names[worker->kind]));
-	json_object_object_add(job, "id", json_object_new_string(worker->id));
-	json_object_object_add(job, "run_dir", json_object_new_string(options->run_dir));
-	json_object_object_add(job, "definitions_dir",
-			       json_object_new_string(options->definitions));
-	json_object_object_add(job, "allow_qmp", json_object_new_boolean(options->allow_qmp));
-	json_object_object_add(job, "security", json_object_new_string(
-				security_name(worker->agent->choice.security)));
-	json_object_object_add(job, "pki_dir", options->pki_dir ?
-			       json_object_new_string(options->pki_dir) : NULL);
-	json_object_object_add(job, "psk_file", options->psk_file ?
-			       json_object_new_string(options->psk_file) : NULL);
-	return job;
-}
-
-static int workers_room(const struct agent *agent, enum worker_kind kind, struct fail *fail)
-{
-	unsigned int max = agent->options->workers_max;
-
-	if (agent->worker_count >= max)
-		return fail_set(fail, -EBUSY, "%u migrations run on this host, which is the limit "
-				"(straddled --workers): wait for one to end", max);
-	/* Who has proven nothing yet must not be able to take all places. */
-	if (kind != WORKER_SOURCE && agent->unproven_count >= (max + 1) / 2)
-		return fail_set(fail, -EBUSY, "too many peers connect at a time: try again");
-	return 0;
-}
-
-/* Start it and hand it its job, which is freed in any case. */
-static int worker_start(struct worker *worker, struct json_object *job, struct fail *fail)
-{
-	struct agent *agent = worker->agent;
-	int ret = worker_spawn(worker, fail);
-
-	if (!ret && worker->kind != WORKER_ANSWER)
-		ret = predecessor_record(agent, worker->id, worker->side, worker->pid,
-					 &worker->attached);
-	if (!ret)
-		ret = packet_send(worker->command, job, -1);
-	json_object_put(job);
-	if (worker->pidfd < 0) {
-		worker_close(worker);
-		return ret;
-	}
-	worker->next = agent->workers;
-	agent->workers = worker;
-	agent->worker_count++;
-	if (worker->kind != WORKER_SOURCE)
-		agent->unproven_count++;
-	if (!ret)
-		ret = sd_event_add_io(agent->event, &worker->exit_source, worker->pidfd,
-				      EPOLLIN, worker_exited, worker);
-	if (ret >= 0)
-		ret = worker_rpc_start(worker);
-	if (ret < 0) {
-		kill(worker->pid, SIGKILL);
-		worker_ended(worker);
-		return fail_set(fail, ret, "cannot set up a worker process: %s", strerror(-ret));
-	}
-	log_info("%s worker %d: migration %s", kind_names[worker->kind], (int)worker->pid,
-		 worker->id);
-	return 0;
-}
-
-/**
- * worker_migrate() - start to migrate a guest away
- * @agent: of this host
- * @options: how; checked
- * @worker: receives the new worker, the agent's
- * @fail: says why not
- *
- * Return: 0, -EBUSY (no room) or -errno.
- */
-int worker_migrate(struct agent *agent, const struct migration_options *options,
-		   struct worker **worker, struct fail *fail)
-{
-	uint8_t id[MIGRATION_ID_SIZE];
-	char text[MIGRATION_ID_TEXT];
-	struct json_object *job;
-	struct worker *made;
-	int ret = workers_room(agent, WORKER_SOURCE, fail);
-
-	if (ret)
-		return ret;
-	if (getrandom(id, sizeof(id), 0) != (ssize_t)sizeof(id))
-		return fail_set(fail, -EIO, "no random numbers for the migration's id");
-	migration_id_to_text(id, text);
-	made = worker_new(agent, WORKER_SOURCE, text);
-	if (!made)
-		return fail_set(fail, -ENOMEM, "no memory for another migration");
-	snprintf(made->guest, sizeof(made->guest), "%s", options->guest);
-	snprintf(made->peer, sizeof(made->peer), "%s", options->host);
-	made->dry_run = options->dry_run;
-	job = job_new(made);
-	json_object_object_add(job, "options", migration_options_to_json(options));
-	ret = worker_start(made, job, fail);
-	if (ret)
-		return ret;
-	uplink_to_host(&made->uplink, agent, options->host);
-	*worker = made;
-	return 0;
-}
-
-/**
- * worker_accept() - start the side that a peer calls
- * @agent: of this host
- * @kind: WORKER_DEST or WORKER_ANSWER
- * @id: of the migration, as the peer said it
- * @row: of the journal for WORKER_ANSWER, taken over; else NULL
- * @worker: receives the new worker, the agent's
- * @fail: says why not
- *
- * Return: 0, -EBUSY (no room) or -errno.
- */
-int worker_accept(struct agent *agent, enum worker_kind kind, const char *id,
-		  struct json_object *row, struct worker **worker, struct fail *fail)
-{
-	struct json_object *job;
-	struct worker *made = NULL;
-	int ret = workers_room(agent, kind, fail);
-
-	if (!ret)
-		made = worker_new(agent, kind, id);
-	if (!made) {
-		json_object_put(row);
-		return ret ? ret : -ENOMEM;
-	}
-	job = job_new(made);
-	if (kind == WORKER_ANSWER)
-		json_object_object_add(job, "row", row);
-	ret = worker_start(made, job, fail);
-	if (!ret)
-		*worker = made;
-	return ret;
-}
-
-/**
- * worker_find() - the worker of a migration and side
- * @agent: of this host
- * @id: of the migration
- * @side: this host's
- *
- * Return: the worker or NULL.
- */
-struct worker *worker_find(struct agent *agent, const char *id, enum side side)
+static struct worker *worker_other_than(const struct agent *agent, const char *id,
+					enum side side, enum worker_kind kind)
 {
 	struct worker *worker;
 
 	for (worker = agent->workers; worker; worker = worker->next)
-		if (worker->side == side && !strcmp(worker->id, id))
+		if (worker->side == side && worker->kind != kind && !strcmp(worker->id, id))
 			return worker;
 	return NULL;
+}
+
+/**
+ * worker_find() - who has a row in his hands
+ * @agent: of this host
+ * @id: of the migration
+ * @side: this host's
+ *
+ * Not one that only answers the peer from that row.
+ *
+ * Return: the worker or NULL.
+ */
+struct worker *worker_find(const struct agent *agent, const char *id, enum side side)
+{
+	return worker_other_than(agent, id, side, WORKER_ANSWER);
+}
+
+/**
+ * worker_for_peer() - who talks to the source
+ * @agent: of this host
+ * @id: of the migration
+ *
+ * Not one that settles what is left: the journal says what is known.
+ *
+ * Return: the worker or NULL.
+ */
+struct worker *worker_for_peer(const struct agent *agent, const char *id)
+{
+	return worker_other_than(agent, id, SIDE_DEST, WORKER_SETTLE);
 }
 
 /**
@@ -246,10 +123,92 @@ struct worker *worker_of_guest(struct agent *agent, const char *guest)
 	struct worker *worker, *found = NULL;
 
 	for (worker = agent->workers; worker; worker = worker->next)
-		if (!strcmp(worker->guest, guest) &&
+		if (!strcmp(worker->guest, guest) && worker->kind != WORKER_SETTLE &&
 		    (!found || worker->kind == WORKER_SOURCE))
 			found = worker;
 	return found;
+}
+
+/**
+ * worker_about() - the guest that a worker has to do with, for the log
+ * @worker: of a migration
+ *
+ * Who only tells the peer of a decision, or answers it, migrates none.
+ *
+ * Return: its name, the worker's; "": it is not known yet.
+ */
+const char *worker_about(const struct worker *worker)
+{
+	return *worker->guest ? worker->guest : worker->row_guest;
+}
+
+/**
+ * worker_progress_member() - a part of what a worker told last
+ * @worker: NULL is fine
+ * @key: of struct progress, as JSON
+ *
+ * Return: the value, the worker's; NULL: it is null, or nothing was told.
+ */
+struct json_object *worker_progress_member(const struct worker *worker, const char *key)
+{
+	struct json_object *value = NULL;
+
+	if (worker && worker->progress)
+		json_object_object_get_ex(worker->progress, key, &value);
+	return value;
+}
+
+/**
+ * worker_replace() - have another one go on, by what the row says now
+ * @worker: past the question, or past GO
+ * @why: in words
+ *
+ * Its steward calls one host and no other, whatever its worker says.
+ */
+void worker_replace(struct worker *worker, const char *why)
+{
+	snprintf(worker->error, sizeof(worker->error), "%s", why);
+	worker->successor = false;	/* it is no sign that something lasts */
+	kill(worker->pid, SIGKILL);
+}
+
+/**
+ * worker_connected() - the other host is there now
+ * @worker: of the dest
+ * @from: its address
+ * @name: that it has proven; NULL: none yet. As @from: it cannot prove one
+ */
+void worker_connected(struct worker *worker, const char *from, const char *name)
+{
+	if (name && strcmp(name, from))
+		snprintf(worker->peer, sizeof(worker->peer), "%.60s (%.180s)", from, name);
+	else
+		snprintf(worker->peer, sizeof(worker->peer), "%.250s", from);
+	if (!worker->uplink.index)
+		uplink_to_peer(&worker->uplink, worker->agent, from);
+}
+
+/**
+ * worker_news() - what a worker says, to whoever waits for it
+ * @worker: which
+ * @news: progress, or its result
+ * @last: it has ended
+ */
+void worker_news(const struct worker *worker, struct json_object *news, bool last)
+{
+	if (worker->agent->audience)
+		worker->agent->audience->news(worker, news, last);
+}
+
+/**
+ * worker_hand_on() - whoever waits for a dead worker waits for its heir
+ * @dead: NULL is fine: it was an earlier agent's
+ * @heir: took its place
+ */
+void worker_hand_on(const struct worker *dead, struct worker *heir)
+{
+	if (dead && heir->agent->audience)
+		heir->agent->audience->heir(dead, heir);
 }
 
 /**
@@ -266,65 +225,6 @@ int worker_tell(struct worker *worker, struct json_object *packet, int passed)
 
 	json_object_put(packet);
 	return ret;
-}
-
-static void death_describe(const siginfo_t *info, char *text, size_t size)
-{
-	if (info->si_code == CLD_EXITED)
-		snprintf(text, size, "worker ended with exit code %d before the migration did",
-			 info->si_status);
-	else
-		snprintf(text, size, "worker died: signal %d", info->si_status);
-}
-
-/* What its row says at the end; one that is open is ended, where that is safe. */
-static void row_close(struct worker *worker, const siginfo_t *info,
-		      struct journal_row *row)
-{
-	struct journal *journal = worker->agent->journal;
-	struct fail fail = { 0 };
-	char death[64];
-
-	if (journal_get(journal, worker->id, worker->side, row, &fail)) {
-		log_error("%s", fail.text);
-		return;
-	}
-	if (owner_rule(row->state)->ended || worker->kind == WORKER_ANSWER)
-		return;
-	death_describe(info, death, sizeof(death));
-	if (!*worker->error)
-		snprintf(worker->error, sizeof(worker->error), "%s", death);
-	if (journal_note(journal, worker->id, worker->side, death, NULL, NULL, &fail))
-		log_error("%s", fail.text);
-	if (!settle_row(worker->agent, row, death))
-		return;
-	journal_row_fini(row);
-	if (journal_get(journal, worker->id, worker->side, row, &fail))
-		*row = (struct journal_row){ .state = STATE_NONE };
-}
-
-/**
- * worker_ended() - reap a worker, hear its last words, tell who watches
- * @worker: whose process has ended or is about to; freed
- */
-void worker_ended(struct worker *worker)
-{
-	struct journal_row row = { .state = STATE_NONE };
-	siginfo_t info = { .si_code = 0 };
-
-	sys_retry(waitid(P_PIDFD, (id_t)worker->pidfd, &info, WEXITED));
-	worker_rpc_drain(worker);
-	if (worker->begun)
-		row_close(worker, &info, &row);
-	if (worker->kind != WORKER_ANSWER && !settle_is_due(row.state))
-		predecessor_forget(worker->agent, worker->id, worker->side);
-	if (!worker->begun && worker->kind == WORKER_SOURCE && !*worker->error &&
-	    !(worker->dry_run && info.si_code == CLD_EXITED && !info.si_status))
-		death_describe(&info, worker->error, sizeof(worker->error));
-	worker_report(worker, &row);
-	journal_row_fini(&row);
-	worker_unlink(worker);
-	worker_close(worker);
 }
 
 /**

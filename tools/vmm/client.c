@@ -84,6 +84,10 @@ int client_read(struct client *client)
 		client->in = malloc(CLIENT_LINE_MAX);
 	if (!client->in)
 		return -ENOMEM;
+	/* Once for all lines that came together: there may be many. */
+	client->in_used -= client->in_taken;
+	memmove(client->in, client->in + client->in_taken, client->in_used);
+	client->in_taken = 0;
 	if (client->in_used == CLIENT_LINE_MAX)
 		return -E2BIG;
 	iov.iov_base = client->in + client->in_used;
@@ -107,15 +111,16 @@ int client_read(struct client *client)
  */
 char *client_line(struct client *client, size_t *length, size_t *used)
 {
-	char *end = client->in_used ? memchr(client->in, '\n', client->in_used)
-				    : NULL;
+	size_t left = client->in_used - client->in_taken;
+	char *line = left ? client->in + client->in_taken : NULL;
+	char *end = left ? memchr(line, '\n', left) : NULL;
 
 	if (!end)
 		return NULL;
 	*end = '\0';
-	*length = (size_t)(end - client->in);
+	*length = (size_t)(end - line);
 	*used = *length + 1;
-	return client->in;
+	return line;
 }
 
 /**
@@ -125,8 +130,7 @@ char *client_line(struct client *client, size_t *length, size_t *used)
  */
 void client_consume(struct client *client, size_t used)
 {
-	client->in_used -= used;
-	memmove(client->in, client->in + used, client->in_used);
+	client->in_taken += used;
 }
 
 /**

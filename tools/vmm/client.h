@@ -12,7 +12,8 @@
 struct client {
 	int fd;			/* -1: this place is free */
 	char *in;		/* CLIENT_LINE_MAX bytes once it spoke */
-	size_t in_used;
+	size_t in_used;		/* bytes of it received */
+	size_t in_taken;	/* of these: lines that were dealt with */
 	char *out;		/* an answer under way, or NULL */
 	size_t out_size, out_sent;
 	int out_fd;		/* goes with the first byte; -1: none */

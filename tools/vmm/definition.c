@@ -10,6 +10,7 @@
 
 #include "cleanup.h"
 #include "sys.h"
+#include "tools/lib/jsonline.h"
 #include "tools/lib/parse.h"
 #include "tools/vmm/layout.h"
 
@@ -200,15 +201,13 @@ int definition_set(struct definition *definition, const char *key,
 int definition_parse(struct definition *definition, const char *text,
 		     const char *where, struct fail *fail)
 {
-	struct json_object *root = json_tokener_parse(text);
-	int ret = 0;
+	struct json_object *root;
+	int ret = json_parse(text, strlen(text), &root);
 
-	if (!json_object_is_type(root, json_type_object)) {
-		json_object_put(root);
+	if (ret)
 		return fail_set(fail, -EINVAL,
 				"%s: not a JSON object; see straddle-vmm(8) for the form",
 				where);
-	}
 	json_object_object_foreach(root, key, value) {
 		struct fail why = { 0 };
 		const char *as_text = json_object_is_type(value, json_type_null) ?

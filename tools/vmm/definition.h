@@ -27,6 +27,9 @@ struct definition {
 	enum guest_workload workload;
 	uint64_t working_set;	/* bytes; 0: as the workload likes */
 	uint64_t rate;		/* pages a second in all; 0: unlimited */
+
+	/* Of this host, so that no text has it. NULL: no file but a memfd. */
+	const char *memory_dir;
 };
 
 #define RATE_MAX	1000000000000ull

@@ -226,6 +226,9 @@ int machine_resume(struct machine *machine, struct fail *fail)
 	pthread_mutex_lock(&machine->lock);
 	if (atomic_load(&machine->run)) {
 		ret = 0;
+	} else if (atomic_load(&machine->balloon.busy)) {
+		ret = fail_set(fail, -EBUSY, "guest %s gives memory back",
+			       machine->definition.name);
 	} else if (machine->out_count < machine->vcpu_count) {
 		ret = fail_set(fail, -EBUSY, "guest %s is still stopping",
 			       machine->definition.name);

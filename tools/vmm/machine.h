@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "fail.h"
+#include "tools/vmm/balloon.h"
 #include "tools/vmm/console.h"
 #include "tools/vmm/definition.h"
 #include "tools/vmm/layout.h"
@@ -53,6 +54,7 @@ struct machine {
 	struct memory memory;
 	struct layout layout;
 	struct console console;
+	struct balloon balloon;
 	int witness;		/* -1: none; set before the first resume */
 	int changed;		/* eventfd: all out, a walk done, a failure */
 

@@ -80,7 +80,8 @@ static int run(struct options *options, struct fail *fail)
 	}
 	control_close(control);
 	/* A vCPU that waits for a page can only end with the process. */
-	if (vmm.machine && !machine_stopped(vmm.machine))
+	if (vmm.machine && (!machine_stopped(vmm.machine) ||
+			    !balloon_done(vmm.machine)))
 		_exit(ret ? EXIT_FAILURE : EXIT_SUCCESS);
 	machine_destroy(vmm.machine);
 	return ret;

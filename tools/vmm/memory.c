@@ -8,22 +8,36 @@
 #include "sys.h"
 #include "tools/vmm/definition.h"
 
+static int file_open(const struct definition *definition, struct fail *fail)
+{
+	bool huge = definition->page_size != GUEST_PAGE_SIZE;
+	unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	const char *dir = huge ? NULL : definition->memory_dir;
+	int got;
+
+	if (huge)
+		flags |= MFD_HUGETLB | MFD_HUGE_2MB;
+	if (dir)
+		got = sys_ret(open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+	else
+		got = sys_ret(memfd_create("straddle-guest", flags));
+	if (got < 0)
+		fail_set(fail, got, "cannot create guest memory %s%s: %s",
+			 dir ? "in " : huge ? "of 2 MiB pages" : "of a memfd",
+			 dir ? dir : "", strerror(-got));
+	return got;
+}
+
 static int file_create(const struct definition *definition, int *fd,
 		       struct fail *fail)
 {
 	bool huge = definition->page_size != GUEST_PAGE_SIZE;
-	unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-	int got, ret;
+	int ret, got = file_open(definition, fail);
 
-	if (huge)
-		flags |= MFD_HUGETLB | MFD_HUGE_2MB;
-	got = sys_ret(memfd_create("straddle-guest", flags));
 	if (got < 0)
-		return fail_set(fail, got, "cannot create guest memory of %s: %s",
-				huge ? "2 MiB pages" : "a memfd",
-				strerror(-got));
+		return got;
 	ret = sys_ret(ftruncate(got, (off_t)definition->memory));
-	if (!ret)
+	if (!ret && (huge || !definition->memory_dir))
 		ret = sys_ret(fcntl(got, F_ADD_SEALS,
 				    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL));
 	if (ret) {

@@ -19,6 +19,7 @@ enum {
 	OPT_FIELD = 1000,	/* a field of the definition */
 	OPT_PRIVATE,
 	OPT_WITNESS,
+	OPT_MEMORY_DIR,
 	OPT_RUN_DIR,
 	OPT_DEFINITION,
 	OPT_PERSISTENT,
@@ -41,6 +42,7 @@ static const struct option longs[] = {
 	{ "working-set", required_argument, NULL, OPT_FIELD },
 	{ "rate", required_argument, NULL, OPT_FIELD },
 	{ "witness", required_argument, NULL, OPT_WITNESS },
+	{ "memory-dir", required_argument, NULL, OPT_MEMORY_DIR },
 	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
 	{ "definition", required_argument, NULL, OPT_DEFINITION },
 	{ "persistent", required_argument, NULL, OPT_PERSISTENT },
@@ -75,6 +77,7 @@ static const char help[] =
 "  --persistent FILE      where its persistent definition is kept; written\n"
 "                         from the live one when there is none\n"
 "  --witness FILE         append a line when the vCPUs start and stop\n"
+"  --memory-dir DIR       memory of small pages in a file there, on a tmpfs\n"
 "  --run-dir DIR          control socket in DIR/guests (default /run/straddle)\n"
 "  --incoming             wait for a migration; do not touch memory\n"
 "  --paused               do not start the vCPUs\n"
@@ -117,12 +120,22 @@ static int set_field(struct options *options, const char *name,
 	return definition_set(&options->definition, key, value, fail);
 }
 
+/* A descriptor that was handed over to be read: it would stay for ever. */
+static void handed_close(const char *path)
+{
+	int fd;
+
+	if (sscanf(path, "/dev/fd/%d", &fd) == 1 && fd > STDERR_FILENO)
+		close(fd);
+}
+
 static int load_definition(struct options *options, const char *path,
 			   struct fail *fail)
 {
 	__cleanup_free char *text = NULL;
 	int ret = textfile_read(path, GUEST_DEFINITION_MAX, &text, fail);
 
+	handed_close(path);
 	if (ret)
 		return ret;
 	if (!text)
@@ -141,6 +154,9 @@ static int apply(struct options *options, int code, const char *name,
 				      fail);
 	case OPT_WITNESS:
 		options->witness = value;
+		return 0;
+	case OPT_MEMORY_DIR:
+		options->definition.memory_dir = value;
 		return 0;
 	case OPT_RUN_DIR:
 		options->run_dir = value;

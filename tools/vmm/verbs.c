@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sys.h"
+#include "tools/lib/jsonline.h"
 #include "tools/vmm/engine.h"
 
 static const struct verb *const tables[] = {
@@ -69,22 +70,6 @@ static const struct verb *verb_find(struct json_object *root,
 	return NULL;
 }
 
-static struct json_object *parse(const char *line, size_t length)
-{
-	struct json_tokener *tokener = json_tokener_new_ex(8);
-	struct json_object *root;
-
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-	root = json_tokener_parse_ex(tokener, line, (int)length);
-	if (json_tokener_get_error(tokener) != json_tokener_success ||
-	    json_tokener_get_parse_end(tokener) != length) {
-		json_object_put(root);
-		root = NULL;
-	}
-	json_tokener_free(tokener);
-	return root;
-}
-
 /**
  * verb_begin() - carry out a request
  * @vmm: the guest and all
@@ -98,15 +83,17 @@ static struct json_object *parse(const char *line, size_t length)
 const struct verb *verb_begin(struct vmm *vmm, const char *line,
 			      size_t length, int *fd, struct answer *answer)
 {
-	struct request request = { .root = parse(line, length), .fd = *fd };
+	struct request request = { .root = NULL, .fd = *fd };
 	const struct verb *verb;
-	int ret = 0;
+	int ret;
+
+	/* What is no object is refused for having no verb. */
+	(void)json_parse(line, length, &request.root);
 
 	*answer = (struct answer){ .root = json_object_new_object(),
 				   .fd = -1 };
 	verb = verb_find(request.root, &answer->fail);
-	if (verb)
-		ret = verb->act(vmm, &request, answer);
+	ret = verb ? verb->act(vmm, &request, answer) : 0;
 	if (ret < 0)
 		fail_set(&answer->fail, ret, "%s: %s", verb->name,
 			 strerror(-ret));

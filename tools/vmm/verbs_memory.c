@@ -101,10 +101,37 @@ static int verb_discard(struct vmm *vmm, struct request *request,
 	return ret;
 }
 
+static bool free_done(struct vmm *vmm, struct answer *answer)
+{
+	struct balloon *balloon = &vmm->machine->balloon;
+
+	if (!balloon_done(vmm->machine))
+		return false;
+	put_number(answer->root, "pages", balloon->pages);
+	if (balloon->error)
+		fail_set(&answer->fail, balloon->error,
+			 "guest %s cannot give memory back: %s",
+			 vmm->machine->definition.name,
+			 strerror(-balloon->error));
+	return true;
+}
+
+static int verb_free(struct vmm *vmm, struct request *request,
+		     struct answer *answer)
+{
+	int ret = verb_need_stopped(vmm, answer);
+
+	(void)request;
+	if (!ret)
+		ret = balloon_start(vmm->machine, &answer->fail);
+	return ret ? ret : VERB_WAITS;
+}
+
 const struct verb verbs_memory[] = {
 	{ "memory", verb_memory, NULL, false },
 	{ "userfaultfd", verb_userfaultfd, NULL, false },
 	{ "userfaultfd-close", verb_userfaultfd_close, NULL, false },
 	{ "discard", verb_discard, NULL, false },
+	{ "free", verb_free, free_done, false },
 	{ NULL, NULL, NULL, false },
 };
