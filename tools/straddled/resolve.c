@@ -287,6 +287,18 @@ static void answer_say(struct client *client, const struct journal_row *row,
 	client_say(client, answer);
 }
 
+/* It may have been killed a moment ago, with its end not yet seen. */
+static int tell(struct worker *worker, const struct decision *decision, struct fail *fail)
+{
+	int ret = worker_tell(worker, resolve_packet(decision->resolution), decision->file);
+
+	if (!ret)
+		return 0;
+	return fail_set(fail, ret, "the worker of migration %s cannot be told (%s), so that "
+			"nothing was done. 'straddle resolve' says how it stands: decide once "
+			"more", worker->id, strerror(-ret));
+}
+
 /* A worker carries it out, and tells. */
 static int decide(struct client *client, const struct journal_row *row,
 		  const struct decision *decision, struct fail *fail)
@@ -299,7 +311,7 @@ static int decide(struct client *client, const struct journal_row *row,
 		return fail_set(fail, -EBUSY, "what a worker left of guest '%s' is being seen to: "
 				"try again", row->guest);
 	if (worker)
-		ret = worker_tell(worker, resolve_packet(decision->resolution), decision->file);
+		ret = tell(worker, decision, fail);
 	else
 		ret = settle_resolve(agent, row, decision, &worker, fail);
 	if (!ret)
