@@ -88,10 +88,12 @@ proto_h	:= $(proto_c:.c=.h)
 .PHONY: all
 all: $(archives) $(programs)
 
-# The fragment of the guest that straddle-vmm carries: it reads O, CC, Q and
-# say, and sets GUEST_OBJS to the objects to link into the program.
+# The fragments of the guests that straddle-vmm and straddle-bench carry: they
+# read O, CC, Q and say, and set what to link into the program.
 GUEST_OBJS :=
+BENCH_GUEST_OBJS :=
 -include tools/vmm/guest.mk
+-include tools/bench/guest.mk
 
 include selftests/lib.mk
 
@@ -135,7 +137,8 @@ $(eval $(call archive_rule,protocol,$(proto_c:.c=.o)))
 $(foreach d,$(ARCHIVE_DIRS),$(eval $(O)/lib$(notdir $(d)).a: $(wildcard $(d))))
 
 define program_rule
-$(O)/$(2): $(call objects,tools/$(1)) $(if $(filter vmm,$(1)),$(GUEST_OBJS)) $(archives)
+$(O)/$(2): $(call objects,tools/$(1)) $(if $(filter vmm,$(1)),$(GUEST_OBJS)) \
+		$(if $(filter bench,$(1)),$(BENCH_GUEST_OBJS)) $(archives)
 	$$(call say,LD)
 	$(Q)$(CC) -o $$@ $$(filter %.o,$$^) $(archives) $$(all_ldflags) $$(pkg_libs)
 endef
@@ -179,7 +182,12 @@ soak: deps-tests
 run-soak: all $(O)/selftests/faults/soak
 	@N=$(N) SEED=$(SEED) $(O)/selftests/faults/soak
 
-bench: all
+bench bench-quick: deps-tests
+	@$(MAKE) --no-print-directory run-$@
+
+.PHONY: bench-quick run-bench run-bench-quick
+run-bench-quick: BENCH_ARGS += --quick
+run-bench run-bench-quick: all test-qemu
 	@mkdir -p $(O)/bench
 	$(Q)$(O)/straddle-bench --json $(O)/bench/bench.json \
 		--markdown $(O)/bench/bench.md $(BENCH_ARGS)
@@ -273,6 +281,7 @@ help:
 	@echo '  fuzz          libFuzzer on all that parses (TIME=60 seconds each, FUZZ="frame")'
 	@echo '  fuzz-corpus   real traffic and what fuzzing found, to selftests/fuzz/corpus'
 	@echo '  bench         the benchmark, written to O/bench/ (BENCH_ARGS: its options)'
+	@echo '  bench-quick   the same with little memory: does it work? Under five minutes'
 	@echo '  bench-libvirt straddle and virsh migrate the same domain, in turn; about 7 minutes'
 	@echo '  tests         build the test programs only'
 	@echo '  check-style   rules of the code that a script can check'

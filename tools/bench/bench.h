@@ -28,8 +28,9 @@ typedef int measure_fn(const struct site *site, const struct row *row,
 struct row {
 	const char *id, *unit;
 	const char *measures;		/* what ours is */
-	const char *against;		/* what the peer is; NULL: nothing */
-	measure_fn *ours, *peer;	/* no @peer: the goal is a value */
+	const char *against;		/* what the peer is; NULL: nothing, so that
+					 * the goal is a value */
+	measure_fn *ours, *peer;
 	enum sense sense;
 	double goal;			/* of the ratio, or of the value */
 	unsigned int lanes;
@@ -43,13 +44,43 @@ struct spread {
 
 struct result {
 	bool measured;
+	bool compared;			/* there is a ratio: no peer's value was 0 */
 	struct spread ours, peer, ratio;
 	bool met;
 };
 
+/* All rows that are known, and what came out of those that were measured. */
+struct report {
+	const struct row **rows;
+	struct result *results;
+	unsigned int count, pairs;
+	bool quick;
+};
+
+/* A file for the results; no @path: they are not wanted in it. */
+struct output {
+	const char *path;
+	FILE *file;
+};
+
+struct options {
+	unsigned long pairs, size_mib, faults;
+	const char *rows;
+	const char *qemu;
+	struct output json, markdown;
+	bool quick, list, help;
+};
+
+int options_parse(struct options *options, int argc, char **argv);
+int options_check(const struct options *options, const struct report *report);
+bool options_want(const struct options *options, const struct row *row);
+void options_help(void);
+
 extern const struct row rows[];
 extern const unsigned int rows_count;
 
+void result_make(const struct row *row, double *ours, double *peer, unsigned int pairs,
+		 struct result *result);
 int row_run(const struct site *site, const struct row *row, unsigned int pairs,
 	    struct result *result, struct fail *fail);
 double row_value(const struct row *row, uint64_t bytes, const struct outcome outcomes[2]);
@@ -63,9 +94,8 @@ measure_fn books_source_measure, books_dest_measure;
 measure_fn memory_source_measure, memory_dest_measure;
 
 /* report.c */
-void report_print(const struct result *results, unsigned int pairs);
-void report_json(FILE *file, const struct result *results, unsigned int pairs);
-void report_markdown(FILE *file, const struct result *results,
-		     unsigned int pairs);
+void report_print(const struct report *report);
+void report_json(FILE *file, const struct report *report);
+void report_markdown(FILE *file, const struct report *report);
 
 #endif

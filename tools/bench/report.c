@@ -70,33 +70,41 @@ static void cells_fill(const struct row *row, const struct result *result, struc
 	row_goal(row, cells->goal, sizeof(cells->goal));
 	snprintf(cells->peer, sizeof(cells->peer), "-");
 	snprintf(cells->ratio, sizeof(cells->ratio), "-");
-	if (!row->peer)
+	if (!row->against)
 		return;
 	spread_text(&result->peer, digits_of(&result->peer), cells->peer, sizeof(cells->peer));
-	spread_text(&result->ratio, 2, cells->ratio, sizeof(cells->ratio));
+	if (result->compared)
+		spread_text(&result->ratio, 2, cells->ratio, sizeof(cells->ratio));
+}
+
+/* Numbers of a quick run are of little memory, and say little. */
+static const char *quick_words(const struct report *report)
+{
+	return report->quick ? " (quick: of less memory than the rows say)" : "";
 }
 
 /**
  * report_print() - the table for a terminal
- * @results: one a row
- * @pairs: how often each was measured
+ * @report: rows and results
  */
-void report_print(const struct result *results, unsigned int pairs)
+void report_print(const struct report *report)
 {
 	unsigned int i;
 
-	printf("%u pairs; min / median / max\n", pairs);
-	printf("%-17s %-8s %-22s %-22s %-20s %-9s %s\n", "row", "unit", "ours", "against", "ratio",
+	printf("%u pairs%s; min / median / max\n", report->pairs, quick_words(report));
+	printf("%-18s %-8s %-22s %-22s %-20s %-9s %s\n", "row", "unit", "ours", "against", "ratio",
 	       "goal", "met");
-	for (i = 0; i < rows_count; i++) {
+	for (i = 0; i < report->count; i++) {
+		const struct result *result = &report->results[i];
+		const struct row *row = report->rows[i];
 		struct cells cells;
 
-		if (!results[i].measured)
+		if (!result->measured)
 			continue;
-		cells_fill(&rows[i], &results[i], &cells);
-		printf("%-17s %-8s %-22s %-22s %-20s %-9s %s\n", rows[i].id, rows[i].unit,
+		cells_fill(row, result, &cells);
+		printf("%-18s %-8s %-22s %-22s %-20s %-9s %s\n", row->id, row->unit,
 		       cells.ours, cells.peer, cells.ratio, cells.goal,
-		       verdict(&rows[i], &results[i]));
+		       verdict(row, result));
 	}
 }
 
@@ -126,8 +134,9 @@ static struct json_object *row_json(const struct row *row, const struct result *
 	add_text(json, "measures", row->measures);
 	json_object_object_add(json, "ours", spread_json(&result->ours));
 	add_text(json, "against", row->against);
-	json_object_object_add(json, "peer", row->peer ? spread_json(&result->peer) : NULL);
-	json_object_object_add(json, "ratio", row->peer ? spread_json(&result->ratio) : NULL);
+	json_object_object_add(json, "peer", row->against ? spread_json(&result->peer) : NULL);
+	json_object_object_add(json, "ratio",
+			       result->compared ? spread_json(&result->ratio) : NULL);
 	add_text(json, "goal", *goal ? goal : NULL);
 	json_object_object_add(json, "met", row->sense == NO_GOAL
 			       ? NULL : json_object_new_boolean(result->met));
@@ -151,20 +160,21 @@ static struct json_object *machine_json(void)
 /**
  * report_json() - the results for programs
  * @file: where to write them
- * @results: one a row
- * @pairs: how often each was measured
+ * @report: rows and results
  */
-void report_json(FILE *file, const struct result *results, unsigned int pairs)
+void report_json(FILE *file, const struct report *report)
 {
 	struct json_object *json = json_object_new_object();
 	struct json_object *list = json_object_new_array();
 	unsigned int i;
 
-	for (i = 0; i < rows_count; i++)
-		if (results[i].measured)
-			json_object_array_add(list, row_json(&rows[i], &results[i]));
+	for (i = 0; i < report->count; i++)
+		if (report->results[i].measured)
+			json_object_array_add(list, row_json(report->rows[i],
+							     &report->results[i]));
 	json_object_object_add(json, "rows", list);
-	json_object_object_add(json, "pairs", json_object_new_int64(pairs));
+	json_object_object_add(json, "pairs", json_object_new_int64(report->pairs));
+	json_object_object_add(json, "quick", json_object_new_boolean(report->quick));
 	json_object_object_add(json, "machine", machine_json());
 	fputs(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY), file);
 	json_object_put(json);
@@ -173,30 +183,31 @@ void report_json(FILE *file, const struct result *results, unsigned int pairs)
 /**
  * report_markdown() - the results as a table for documents
  * @file: where to write it
- * @results: one a row
- * @pairs: how often each was measured
+ * @report: rows and results
  */
-void report_markdown(FILE *file, const struct result *results,
-		     unsigned int pairs)
+void report_markdown(FILE *file, const struct report *report)
 {
 	struct machine machine;
 	unsigned int i;
 
 	machine_look(&machine);
-	fprintf(file, "%s, %ld processors, %ld MiB, Linux %s; %u pairs, min / median / max.\n\n",
+	fprintf(file, "%s, %ld processors, %ld MiB, Linux %s; %u pairs%s, "
+		"min / median / max.\n\n",
 		machine.processor, machine.processors, machine.memory_mib,
-		machine.system.release, pairs);
+		machine.system.release, report->pairs, quick_words(report));
 	fprintf(file, "| row | unit | what | ours | against | peer | ratio | goal | met |\n"
 		"| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
-	for (i = 0; i < rows_count; i++) {
+	for (i = 0; i < report->count; i++) {
+		const struct result *result = &report->results[i];
+		const struct row *row = report->rows[i];
 		struct cells cells;
 
-		if (!results[i].measured)
+		if (!result->measured)
 			continue;
-		cells_fill(&rows[i], &results[i], &cells);
-		fprintf(file, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", rows[i].id,
-			rows[i].unit, rows[i].measures, cells.ours,
-			rows[i].against ? rows[i].against : "-", cells.peer, cells.ratio,
-			*cells.goal ? cells.goal : "-", verdict(&rows[i], &results[i]));
+		cells_fill(row, result, &cells);
+		fprintf(file, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", row->id,
+			row->unit, row->measures, cells.ours,
+			row->against ? row->against : "-", cells.peer, cells.ratio,
+			*cells.goal ? cells.goal : "-", verdict(row, result));
 	}
 }

@@ -73,8 +73,10 @@ static struct spread spread_of(double *values, unsigned int count)
 
 static bool goal_met(const struct row *row, const struct result *result)
 {
-	double value = row->peer ? result->ratio.median : result->ours.median;
+	double value = row->against ? result->ratio.median : result->ours.median;
 
+	if (row->against && !result->compared)
+		return false;
 	return row->sense == AT_LEAST ? value >= row->goal : value <= row->goal;
 }
 
@@ -107,7 +109,34 @@ void row_goal(const struct row *row, char *text, size_t size)
 	*text = '\0';
 	if (row->sense != NO_GOAL)
 		snprintf(text, size, "%s %g%s", row->sense == AT_LEAST ? ">=" : "<=", row->goal,
-			 row->peer ? " x" : "");
+			 row->against ? " x" : "");
+}
+
+/**
+ * result_make() - what a row's measurements say
+ * @row: of them
+ * @ours: one a pair; sorted here
+ * @peer: likewise, unless the row is against nothing
+ * @pairs: 1 to PAIRS_MAX
+ * @result: receives it
+ */
+void result_make(const struct row *row, double *ours, double *peer, unsigned int pairs,
+		 struct result *result)
+{
+	double ratio[PAIRS_MAX];
+	unsigned int i;
+
+	for (i = 0; i < pairs && row->against; i++)
+		ratio[i] = ours[i] / peer[i];
+	if (row->against) {
+		result->peer = spread_of(peer, pairs);
+		result->compared = result->peer.min > 0;
+	}
+	if (result->compared)
+		result->ratio = spread_of(ratio, pairs);
+	result->ours = spread_of(ours, pairs);
+	result->met = goal_met(row, result);
+	result->measured = true;
 }
 
 /**
@@ -123,7 +152,7 @@ void row_goal(const struct row *row, char *text, size_t size)
 int row_run(const struct site *site, const struct row *row, unsigned int pairs,
 	    struct result *result, struct fail *fail)
 {
-	double ours[PAIRS_MAX], peer[PAIRS_MAX], ratio[PAIRS_MAX];
+	double ours[PAIRS_MAX], peer[PAIRS_MAX];
 	unsigned int i;
 
 	for (i = 0; i < pairs; i++) {
@@ -133,15 +162,7 @@ int row_run(const struct site *site, const struct row *row, unsigned int pairs,
 			ret = row->peer(site, row, &peer[i], fail);
 		if (ret)
 			return ret;
-		if (row->peer)
-			ratio[i] = ours[i] / peer[i];
 	}
-	result->ours = spread_of(ours, pairs);
-	if (row->peer) {
-		result->peer = spread_of(peer, pairs);
-		result->ratio = spread_of(ratio, pairs);
-	}
-	result->met = goal_met(row, result);
-	result->measured = true;
+	result_make(row, ours, peer, pairs, result);
 	return 0;
 }

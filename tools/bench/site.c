@@ -104,9 +104,9 @@ static int dir_make(struct fail *fail)
 static int hosts_make(struct site *site, struct fail *fail)
 {
 	struct netns_end source = {
-		.name = "eth0", .address = SOURCE_CIDR,
+		.name = SITE_LINK, .address = SOURCE_CIDR,
 	}, dest = {
-		.name = "eth0", .address = DEST_CIDR,
+		.name = SITE_LINK, .address = DEST_CIDR,
 	};
 
 	site->source_netns = netns_create(fail);

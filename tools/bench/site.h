@@ -9,12 +9,14 @@
 #ifndef STRADDLE_BENCH_SITE_H
 #define STRADDLE_BENCH_SITE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "fail.h"
 #include "protocol/channel.h"
 
 #define DEST_ADDRESS	"10.177.0.2"
+#define SITE_LINK	"eth0"		/* its name on either host */
 #define SITE_DIR	"/dev/shm"	/* a tmpfs that nobody else sees */
 
 struct site {
@@ -23,6 +25,8 @@ struct site {
 	int memory;			/* memfd, filled: a guest's */
 	uint64_t memory_size;		/* bytes */
 	unsigned int faults;		/* in one measurement */
+	const char *qemu;		/* program, of the rows with a QEMU */
+	bool quick;			/* these are of little memory */
 };
 
 /* What a process found out. */
