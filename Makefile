@@ -182,15 +182,18 @@ soak: deps-tests
 run-soak: all $(O)/selftests/faults/soak
 	@N=$(N) SEED=$(SEED) $(O)/selftests/faults/soak
 
-bench bench-quick: deps-tests
+# What make bench finds out is kept with the documents.
+bench bench-quick: deps-bench
 	@$(MAKE) --no-print-directory run-$@
 
-.PHONY: bench-quick run-bench run-bench-quick
+.PHONY: bench-quick run-bench run-bench-quick deps-bench
+run-bench: bench_dir := Documentation/bench
+run-bench-quick: bench_dir := $(O)/bench
 run-bench-quick: BENCH_ARGS += --quick
 run-bench run-bench-quick: all test-qemu
-	@mkdir -p $(O)/bench
-	$(Q)$(O)/straddle-bench --json $(O)/bench/bench.json \
-		--markdown $(O)/bench/bench.md $(BENCH_ARGS)
+	@mkdir -p $(bench_dir)
+	$(Q)$(O)/straddle-bench --json $(bench_dir)/bench.json \
+		--markdown $(bench_dir)/bench.md --plots $(bench_dir) $(BENCH_ARGS)
 
 bench-libvirt: deps-tests
 	@$(MAKE) --no-print-directory run-bench-libvirt
@@ -203,6 +206,9 @@ run-bench-libvirt: all $(O)/selftests/demo/bench_libvirt test-guest test-qemu
 
 deps:
 	@tools/scripts/deps.sh
+
+deps-bench:
+	@tools/scripts/deps.sh bench
 
 deps-tests:
 	@tools/scripts/deps.sh tests
@@ -280,8 +286,8 @@ help:
 	@echo '  demo-libvirt  the same with libvirt hosts and a domain; under four minutes'
 	@echo '  fuzz          libFuzzer on all that parses (TIME=60 seconds each, FUZZ="frame")'
 	@echo '  fuzz-corpus   real traffic and what fuzzing found, to selftests/fuzz/corpus'
-	@echo '  bench         the benchmark, written to O/bench/ (BENCH_ARGS: its options)'
-	@echo '  bench-quick   the same with little memory: does it work? Under five minutes'
+	@echo '  bench         the benchmark, written to Documentation/bench/ (BENCH_ARGS=)'
+	@echo '  bench-quick   the same with little memory, written to O/bench/: does it work?'
 	@echo '  bench-libvirt straddle and virsh migrate the same domain, in turn; about 7 minutes'
 	@echo '  tests         build the test programs only'
 	@echo '  check-style   rules of the code that a script can check'

@@ -67,6 +67,7 @@ struct options {
 	unsigned long pairs, size_mib, faults;
 	const char *rows;
 	const char *qemu;
+	const char *plots;		/* directory; NULL: none are wanted */
 	struct output json, markdown;
 	bool quick, list, help;
 };
@@ -97,5 +98,6 @@ measure_fn memory_source_measure, memory_dest_measure;
 void report_print(const struct report *report);
 void report_json(FILE *file, const struct report *report);
 void report_markdown(FILE *file, const struct report *report);
+int plots_write(const struct report *report, const char *dir, struct fail *fail);
 
 #endif

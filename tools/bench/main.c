@@ -117,6 +117,8 @@ static int results_write(struct options *options, const struct report *report, s
 		report_markdown(options->markdown.file, report);
 		ret = output_close(&options->markdown, fail);
 	}
+	if (!ret && options->plots)
+		ret = plots_write(report, options->plots, fail);
 	return ret;
 }
 

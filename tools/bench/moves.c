@@ -71,7 +71,8 @@ const struct move_row move_rows[] = {
 	    idle, FOUND_FAULT_P50, .peer = &mover_qemu_preempt),
 	ROW("vm-idle-p99", "us", IDLE "p99", PREEMPT, NO_GOAL, 0,
 	    idle, FOUND_FAULT_P99, .peer = &mover_qemu_preempt),
-	ROW("vm-idle-p50-plain", "us", IDLE "median", QEMU, AT_MOST, 0.5,
+	/* Without preempt the limit of the push holds up what is asked for, too. */
+	ROW("vm-idle-p50-plain", "us", IDLE "median", QEMU, NO_GOAL, 0,
 	    idle, FOUND_FAULT_P50, .peer = &mover_qemu),
 	ROW("vm-busy-p50", "us", BUSY "median", PREEMPT, NO_GOAL, 0,
 	    busy, FOUND_FAULT_P50, .peer = &mover_qemu_preempt),

@@ -10,7 +10,7 @@
 
 enum {
 	OPT_PAIRS = 1, OPT_SIZE, OPT_FAULTS, OPT_QUICK, OPT_ROWS, OPT_QEMU, OPT_JSON, OPT_MARKDOWN,
-	OPT_LIST, OPT_HELP
+	OPT_PLOTS, OPT_LIST, OPT_HELP
 };
 
 static const struct option longs[] = {
@@ -22,6 +22,7 @@ static const struct option longs[] = {
 	{ "qemu", required_argument, NULL, OPT_QEMU },
 	{ "json", required_argument, NULL, OPT_JSON },
 	{ "markdown", required_argument, NULL, OPT_MARKDOWN },
+	{ "plots", required_argument, NULL, OPT_PLOTS },
 	{ "list", no_argument, NULL, OPT_LIST },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ NULL, 0, NULL, 0 },
@@ -41,6 +42,7 @@ static const char help[] =
 "                   (" QEMU_DEFAULT ")\n"
 "  --json FILE      write the results as JSON, too\n"
 "  --markdown FILE  write the table as Markdown, too\n"
+"  --plots DIR      draw them with gnuplot, as SVG, too\n"
 "  --list           list the rows and what they are measured against\n"
 "  --help           print this\n";
 
@@ -85,6 +87,9 @@ static int option_take(struct options *options, int option)
 		return 0;
 	case OPT_MARKDOWN:
 		options->markdown.path = optarg;
+		return 0;
+	case OPT_PLOTS:
+		options->plots = optarg;
 		return 0;
 	case OPT_LIST:
 		options->list = true;

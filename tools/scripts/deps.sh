@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# deps.sh [tests|fuzz|ci] - install the Debian packages that the build needs and
+# deps.sh [tests|bench|fuzz|ci] - install the Debian packages that the build needs and
 # this machine lacks, saying which. "tests" adds what only the selftests need,
-# "fuzz" what only "make fuzz" needs, "ci" what only .ci/run needs. DEPS=skip turns
-# it off.
+# "bench" what "make bench" needs, "fuzz" what only "make fuzz" needs, "ci" what only
+# .ci/run needs. DEPS=skip turns it off.
 set -eu
 
 build="gcc libc6-dev linux-libc-dev make pkg-config protobuf-c-compiler
@@ -14,6 +14,7 @@ build="gcc libc6-dev linux-libc-dev make pkg-config protobuf-c-compiler
 	libvirt-dev libxml2-dev"
 tests="libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
 	qemu-system-x86 qemu-utils ovmf busybox-static spin"
+bench="qemu-system-x86 gnuplot-nox"
 fuzz="clang libclang-rt-14-dev"
 ci="$fuzz groff-base python3-docutils shellcheck"
 
@@ -28,6 +29,7 @@ fi
 wanted=$build
 case ${1:-} in
 tests) wanted="$build $tests" ;;
+bench) wanted="$build $bench" ;;
 fuzz) wanted="$build $fuzz" ;;
 ci) wanted="$build $tests $ci" ;;
 esac
