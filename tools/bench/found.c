@@ -8,6 +8,7 @@
 #include "tools/bench/move.h"
 
 #define BACK_US		100000u		/* the rate is of so long a time */
+#define BIN_US		50000u
 #define BACK_RATE	0.9
 #define MIN_ROUND_US	200000u		/* of a first round that is looked at */
 
@@ -177,6 +178,21 @@ static void faults_sum_up(struct move *move)
 	qsort(samples->us, samples->count, sizeof(*samples->us), compare);
 	move->found[FOUND_FAULT_P50] = samples->us[samples->count / 2];
 	move->found[FOUND_FAULT_P99] = samples->us[samples->count * 99 / 100];
+}
+
+/**
+ * found_trace() - the guest's rate over time, for a plot
+ * @move: that has ended
+ * @file: receives a line each BIN_US: seconds since the order to move, pages a second
+ */
+void found_trace(const struct move *move, FILE *file)
+{
+	const struct series *series = &move->series;
+	uint64_t at, last = series->count ? series->beats[series->count - 1].when_us : 0;
+
+	for (at = series->count ? series->beats[0].when_us : 0; at + BIN_US <= last; at += BIN_US)
+		fprintf(file, "%.3f %.0f\n", ((double)at - (double)move->began_us) / 1e6,
+			rate_between(series, at, at + BIN_US));
 }
 
 /**

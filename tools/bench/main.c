@@ -129,6 +129,7 @@ static int measure(const struct options *options, const struct report *report, s
 
 	site.faults = (unsigned int)options->faults;
 	site.qemu = options->qemu;
+	site.plots = options->plots;
 	site.quick = options->quick;
 	if (!ret)
 		ret = rows_run(options, &site, report->results, fail);

@@ -244,6 +244,21 @@ static int course_take(struct move *move, struct fail *fail)
 	return ret ?: guest_check(move, fail);
 }
 
+/* A plot of it is an extra: where it cannot be written, the plot's own words say so. */
+static void trace_write(const struct move *move)
+{
+	__cleanup_file FILE *file = NULL;
+	char path[256];
+
+	if (!move->site->plots || !move->series.count)
+		return;
+	snprintf(path, sizeof(path), "%s/rate-%s-%s.dat", move->site->plots, move->course->id,
+		 move->mover->name);
+	file = fopen(path, "we");
+	if (file)
+		found_trace(move, file);
+}
+
 /* Whoever is left is a child of this process, or becomes one: main() sees to that. */
 static void children_end(void)
 {
@@ -304,8 +319,10 @@ int move_run(const struct site *site, const struct course *course, const struct 
 	plans_make(&move);
 	if (!ret)
 		ret = course_take(&move, &why);
-	if (!ret)
+	if (!ret) {
 		found_all(&move);
+		trace_write(&move);
+	}
 	move_end(&move);
 	memcpy(found, move.found, sizeof(move.found));
 	return ret ? fail_set(fail, ret, "%s, moved by %s: %s", course->id, mover->name,

@@ -101,6 +101,7 @@ int move_run(const struct site *site, const struct course *course, const struct 
 
 /* found.c */
 int found_line(struct move *move, const char *line);
+void found_trace(const struct move *move, FILE *file);
 bool found_samples(const struct move *move);
 void found_all(struct move *move);
 bool found_back(const struct move *move);

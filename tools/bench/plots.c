@@ -2,8 +2,8 @@
 /*
  * plots.c - the results as pictures, drawn by gnuplot.
  *
- * A plot is a script with its data in it, DIR/NAME.gp, and what gnuplot makes
- * of it, DIR/NAME.svg: who wants another picture changes the script.
+ * A plot is a script, most with their data in them, DIR/NAME.gp, and what
+ * gnuplot makes of it, DIR/NAME.svg: who wants another picture changes the script.
  */
 #include <errno.h>
 #include <string.h>
@@ -134,6 +134,20 @@ static void faults_script(FILE *file, const struct report *report, const char *d
 		"$faults using 5:6:7 title 'QEMU, postcopy-preempt'\n");
 }
 
+/* Data of the last pair, which each migration has left. */
+static void rate_script(FILE *file, const struct report *report, const char *dir)
+{
+	(void)report;
+	head(file, dir, "rate", 420);
+	fprintf(file, "set title 'What the guest gets done: 128 of 1024 MiB written at random, "
+		"post-copy over 1 Gbit/s'\n"
+		"set xlabel 's since the order to move'\nset ylabel 'pages a second'\n"
+		"set xrange [-1:4]\nset yrange [0:*]\nset grid\n"
+		"set key outside bottom center horizontal\n"
+		"plot '%s/rate-hot-straddle.dat' with steps lw 2 title 'straddle', "
+		"'%s/rate-hot-qemu.dat' with steps lw 2 title 'QEMU, post-copy'\n", dir, dir);
+}
+
 static const struct plot {
 	const char *name;
 	void (*script)(FILE *file, const struct report *report, const char *dir);
@@ -142,6 +156,7 @@ static const struct plot {
 	{ "goals", goals_script, NULL },
 	{ "downtime", downtime_script, "vm-down-4096" },
 	{ "faults", faults_script, "vm-busy-p99" },
+	{ "rate", rate_script, "vm-back" },
 };
 
 static int script_write(const struct plot *plot, const struct report *report, const char *dir,

@@ -26,6 +26,7 @@ struct site {
 	uint64_t memory_size;		/* bytes */
 	unsigned int faults;		/* in one measurement */
 	const char *qemu;		/* program, of the rows with a QEMU */
+	const char *plots;		/* directory for data to plot; NULL: not wanted */
 	bool quick;			/* these are of little memory */
 };
 
