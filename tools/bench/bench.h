@@ -17,6 +17,9 @@
 
 #define PAIRS_MAX	101
 
+/* What of a transfer, or of a thread's waits. "false" is USUAL, "true" CPU_TIME. */
+enum aspect { USUAL, CPU_TIME, P99 };	/* USUAL: throughput, the median */
+
 enum sense { AT_LEAST, AT_MOST, NO_GOAL };
 
 struct row;
@@ -33,9 +36,9 @@ struct row {
 	measure_fn *ours, *peer;
 	enum sense sense;
 	double goal;			/* of the ratio, or of the value */
-	unsigned int lanes;
+	unsigned int lanes;		/* of the push; or threads that fault */
 	bool tls;
-	bool cpu;			/* CPU time, not throughput */
+	enum aspect aspect;
 };
 
 struct spread {
@@ -84,6 +87,7 @@ void result_make(const struct row *row, double *ours, double *peer, unsigned int
 		 struct result *result);
 int row_run(const struct site *site, const struct row *row, unsigned int pairs,
 	    struct result *result, struct fail *fail);
+double row_quantile(const struct row *row);
 double row_value(const struct row *row, uint64_t bytes, const struct outcome outcomes[2]);
 void row_goal(const struct row *row, char *text, size_t size);
 
@@ -91,6 +95,10 @@ void row_goal(const struct row *row, char *text, size_t size);
 measure_fn push_measure, round_measure;
 measure_fn stream_measure, stream_memory_measure;
 measure_fn fault_measure, fault_floor_measure;
+measure_fn faults_measure, faults_few_measure, faults_local_measure;
+measure_fn busy_fault_measure, busy_push_measure;
+measure_fn fault_narrow_measure, stream_narrow_measure;
+unsigned int faults_many(const struct site *site);
 measure_fn books_source_measure, books_dest_measure;
 measure_fn memory_source_measure, memory_dest_measure;
 

@@ -1,102 +1,168 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * fault.c - how long a guest waits for one page, while nothing else moves.
+ * fault.c - how long a guest waits for one page, and how many it gets a second.
  *
- * The floor is what the way itself takes, measured in the same run: sixteen
- * bytes answered by 4 KiB between two threads that block in recv(), and a
- * local fault that another thread, blocked in read(), answers with a page
- * that is there.
+ * Three guests: one thread while nothing else moves; many threads likewise;
+ * one thread while the push fills the cable, which works a little after each
+ * page (its faults alone would fill the cable, too). What push has brought
+ * before it is touched is no fault and does not count.
  */
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <pthread.h>
 #include <stdlib.h>
 
-#include "copy/kind.h"
 #include "sys.h"
 #include "tools/bench/bench.h"
 #include "tools/bench/engine.h"
+#include "tools/bench/touch.h"
 
-#define PAGE		4096
-#define ECHO_REQUEST	16
+#define FAULT_LANES	4	/* of a guest with as many vCPUs, or more */
+#define FAULTS_MANY	8	/* by many threads: times as many as by one */
+#define FEW		16	/* threads */
+#define WORK_US		200
+#define BUSY_SIZE	(128ull << 20)	/* a second of the narrow cable */
 
-static int compare_ns(const void *a, const void *b)
+/* What the two processes go by. */
+struct exam {
+	struct plan plan;
+	const struct row *row;
+	unsigned int threads;	/* that fault; 0: one, whose waits are measured */
+	unsigned int pause_us;	/* of that one: work between two faults */
+	bool busy;		/* the push runs meanwhile */
+};
+
+static struct touching touching_of(const struct engine *engine)
 {
-	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+	const struct exam *exam = engine->party->arg;
+	const struct site *site = engine->party->site;
 
-	return left < right ? -1 : left > right;
+	return (struct touching){
+		.memory = engine->guest,
+		.pages = engine->plan->size / TOUCH_PAGE,
+		.count = exam->threads ? faults_many(site) : site->faults,
+		.threads = exam->threads,
+		.quantile = row_quantile(exam->row),
+		.pause_us = exam->pause_us,
+	};
 }
-
-static double median_us(uint64_t *ns, size_t count)
-{
-	qsort(ns, count, sizeof(*ns), compare_ns);
-	return (double)ns[count / 2] / 1e3;
-}
-
-static uint64_t touch(const uint8_t *page)
-{
-	uint64_t began = now_ns();
-
-	(void)*(const volatile uint8_t *)page;
-	return now_ns() - began;
-}
-
-/* All pages in an order that no neighbourhood explains: a prime stride. */
-static double touch_all(const uint8_t *memory, uint64_t pages, uint64_t *ns, unsigned int count)
-{
-	uint64_t page = pages / 3;
-	unsigned int i;
-
-	for (i = 0; i < count; i++) {
-		page = (page + 40487) % pages;
-		ns[i] = touch(memory + page * PAGE);
-	}
-	return median_us(ns, count);
-}
-
-/* ---- over the network ------------------------------------------------------ */
 
 static int fault_source(struct party *party)
 {
+	const struct exam *exam = party->arg;
 	struct engine engine;
-	int ret = engine_open_source(&engine, party, party->arg);
+	int ret = engine_open_source(&engine, party, &exam->plan);
 
 	if (ret)
 		return ret;
 	source_hold(engine.source);
 	ret = party_meet(party);
+	party_begin(party);
+	if (!ret && exam->busy)
+		ret = source_push_start(engine.source, GENERATION);
 	/* Wants are answered until the dest has seen enough. */
+	return ret ?: party_meet(party);
+}
+
+static uint64_t fetched(const struct engine *engine)
+{
+	return stat_read(&engine->dest->stats.network_faults);
+}
+
+static int dest_open(struct engine *engine, struct party *party)
+{
+	const struct exam *exam = party->arg;
+	int ret = engine_open_dest(engine, party, &exam->plan);
+
+	if (!ret)
+		ret = engine_switch(engine);
 	return ret ?: party_meet(party);
 }
 
 static int fault_dest(struct party *party)
 {
-	unsigned int count = party->site->faults;
+	struct touching touching;
 	struct engine engine;
-	uint64_t *ns;
-	int ret = engine_open_dest(&engine, party, party->arg);
+	int ret = dest_open(&engine, party);
 
-	if (!ret)
-		ret = engine_switch(&engine);
-	if (!ret)
-		ret = party_meet(party);
 	if (ret)
 		return ret;
-	ns = calloc(count, sizeof(*ns));
-	if (!ns)
-		return -ENOMEM;
-	party->outcome->value = touch_all(engine.guest, engine.plan->size / PAGE, ns, count);
+	touching = touching_of(&engine);
+	ret = touch_all(&touching, &party->outcome->value);
+	if (!ret && fetched(&engine) != touching.count)
+		ret = -EBADMSG;
+	return ret ?: party_meet(party);
+}
+
+/* Return: how many pages were asked of the source, their waits in @ns. */
+static size_t touch_busy(const struct engine *engine, uint64_t *ns)
+{
+	struct touching touching = touching_of(engine);
+	uint64_t i, before;
+	size_t count = 0;
+
+	for (i = 0; i < touching.pages && !dest_complete(engine->dest); i++) {
+		before = fetched(engine);
+		ns[count] = touch(&touching, i);
+		count += fetched(engine) != before;
+	}
+	return count;
+}
+
+static bool complete(struct dest *dest)
+{
+	return dest_complete(dest);
+}
+
+static int busy_dest(struct party *party)
+{
+	const struct exam *exam = party->arg;
+	uint64_t *ns = calloc(exam->plan.size / TOUCH_PAGE + 1, sizeof(*ns));
+	struct engine engine;
+	int ret = ns ? dest_open(&engine, party) : -ENOMEM;
+	size_t count = 0;
+
+	if (!ret) {
+		count = touch_busy(&engine, ns);
+		ret = engine_wait_dest(&engine, complete);
+		party_end(party);
+	}
+	if (!ret && !count)
+		ret = -ENODATA;
+	if (!ret)
+		party->outcome->value = quantile_us(ns, count, row_quantile(exam->row));
 	free(ns);
-	if (stat_read(&engine.dest->stats.network_faults) != count)
-		return -EBADMSG;
-	return party_meet(party);
+	return ret ?: party_meet(party);
+}
+
+static int measure(const struct site *site, struct exam *exam, struct outcome outcomes[2],
+		   struct fail *fail)
+{
+	exam->plan = (struct plan){
+		.push_lanes = exam->busy ? exam->row->lanes : 1,
+		.fault_lanes = exam->threads ? FAULT_LANES : 1,
+		.tls = exam->row->tls,
+		.memory = site->memory,
+		.size = site->memory_size,
+		.filled = site->memory_size,
+	};
+	return parties_run(site, fault_source, exam->busy ? busy_dest : fault_dest, exam, outcomes,
+			   fail);
+}
+
+static int measure_value(const struct site *site, struct exam *exam, double *value,
+			 struct fail *fail)
+{
+	struct outcome outcomes[2];
+	int ret = measure(site, exam, outcomes, fail);
+
+	if (!ret)
+		*value = outcomes[1].value;
+	return ret;
 }
 
 /**
  * fault_measure() - a touch of a missing page until the thread goes on
  * @site: where
- * @row: whether with TLS
- * @value: receives the median, microseconds
+ * @row: which quantile, and whether with TLS
+ * @value: receives microseconds
  * @fail: says why not
  *
  * Return: 0 or -errno.
@@ -104,188 +170,161 @@ static int fault_dest(struct party *party)
 int fault_measure(const struct site *site, const struct row *row, double *value,
 		  struct fail *fail)
 {
-	struct plan plan = {
-		.push_lanes = 1,
-		.fault_lanes = 1,
-		.tls = row->tls,
-		.memory = site->memory,
-		.size = site->memory_size,
-		.filled = site->memory_size,
-	};
-	struct outcome outcomes[2];
-	int ret = parties_run(site, fault_source, fault_dest, &plan, outcomes, fail);
+	struct exam exam = { .row = row };
 
-	if (!ret)
-		*value = outcomes[1].value;
-	return ret;
+	return measure_value(site, &exam, value, fail);
 }
 
-/* ---- the floor: an echo ------------------------------------------------------- */
+/* ---- many threads -------------------------------------------------------------- */
 
-static int socket_at_once(int fd)
+/**
+ * faults_many() - how many pages many threads touch
+ * @site: where
+ *
+ * Return: pages.
+ */
+unsigned int faults_many(const struct site *site)
 {
-	int on = 1;
+	uint64_t pages = site->memory_size / TOUCH_PAGE;
+	uint64_t many = (uint64_t)site->faults * FAULTS_MANY;
 
-	return sys_ret(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
-}
-
-/* Answers as long as somebody asks. */
-static int echo_source(struct party *party)
-{
-	uint8_t page[PAGE] = { 1 }, request[ECHO_REQUEST];
-	int fd, ret = party_meet(party);
-
-	if (ret)
-		return ret;
-	fd = socket_connect();
-	if (fd < 0)
-		return fd;
-	ret = socket_at_once(fd);
-	while (!ret) {
-		ret = sys_read_all(fd, request, sizeof(request));
-		if (!ret)
-			ret = sys_write_all(fd, page, sizeof(page));
-	}
-	return ret == -EPIPE ? 0 : ret;
-}
-
-static int echo_dest(struct party *party)
-{
-	unsigned int i, count = party->site->faults;
-	uint64_t *ns = calloc(count, sizeof(*ns));
-	uint8_t page[PAGE], request[ECHO_REQUEST] = { 0 };
-	int fd, listener = socket_listen();
-	int ret = ns ? 0 : -ENOMEM;
-
-	if (listener < 0)
-		ret = listener;
-	if (!ret)
-		ret = party_meet(party);
-	if (ret)
-		return ret;
-	fd = socket_accept(listener);
-	if (fd < 0)
-		return fd;
-	ret = socket_at_once(fd);
-	for (i = 0; i < count && !ret; i++) {
-		uint64_t began = now_ns();
-
-		ret = sys_write_all(fd, request, sizeof(request));
-		if (!ret)
-			ret = sys_retry(recv(fd, page, PAGE, MSG_WAITALL)) == PAGE ? 0 : -EPIPE;
-		ns[i] = now_ns() - began;
-	}
-	close(fd);
-	if (!ret)
-		party->outcome->value = median_us(ns, count);
-	free(ns);
-	return ret;
-}
-
-/* ---- the floor: a local fault ------------------------------------------------ */
-
-struct placer {
-	int uffd;
-	unsigned int count;
-	int ret;
-};
-
-static void *placer_main(void *arg)
-{
-	struct placer *placer = arg;
-	unsigned int done = 0;
-
-	while (done < placer->count && !placer->ret) {
-		struct uffd_event event;
-		struct range page = { .len = PAGE };
-		int got = uffd_events(placer->uffd, &event, 1);
-
-		if (got > 0) {
-			page.start = event.start & ~(uint64_t)(PAGE - 1);
-			got = uffd_continue(placer->uffd, page, PAGE, 0);
-			done++;
-		}
-		placer->ret = got;
-	}
-	return NULL;
-}
-
-/* A descriptor that blocks: its reader is woken by the fault itself. */
-static int local_uffd(const uint8_t *memory, uint64_t size)
-{
-	struct range range = { (uintptr_t)memory, size };
-	int uffd = uffd_open();
-	int ret;
-
-	if (uffd < 0)
-		return uffd;
-	ret = sys_ret(fcntl(uffd, F_SETFL, 0));
-	if (!ret)
-		ret = uffd_enable(uffd, kind_shmem.features);
-	if (!ret)
-		ret = uffd_register(uffd, range, kind_shmem.modes);
-	return ret ?: uffd;
-}
-
-static int local_run(struct placer *placer, const uint8_t *memory, uint64_t pages, double *value)
-{
-	uint64_t *ns = calloc(placer->count, sizeof(*ns));
-	pthread_t thread;
-
-	if (!ns)
-		return -ENOMEM;
-	if (pthread_create(&thread, NULL, placer_main, placer)) {
-		free(ns);
-		return -EAGAIN;
-	}
-	*value = touch_all(memory, pages, ns, placer->count);
-	pthread_join(thread, NULL);
-	free(ns);
-	return placer->ret;
-}
-
-/* The memory is filled: a touch is a minor fault. */
-static int local_source(struct party *party)
-{
-	const struct site *site = party->site;
-	struct placer placer = { .count = site->faults };
-	void *memory = NULL;
-	int ret = sys_mmap(&memory, site->memory_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-			   site->memory, 0);
-
-	if (ret)
-		return ret;
-	placer.uffd = local_uffd(memory, site->memory_size);
-	if (placer.uffd < 0)
-		return placer.uffd;
-	return local_run(&placer, memory, site->memory_size / PAGE, &party->outcome->value);
-}
-
-static int local_dest(struct party *party)
-{
-	(void)party;
-	return 0;
+	return (unsigned int)(many < pages ? many : pages);
 }
 
 /**
- * fault_floor_measure() - an echo and a local fault, one after the other
+ * faults_measure() - threads that touch missing pages, each one after another
  * @site: where
- * @row: unused
- * @value: receives the sum of their medians, microseconds
+ * @row: how many threads
+ * @value: receives faults a second, of all
  * @fail: says why not
  *
  * Return: 0 or -errno.
  */
-int fault_floor_measure(const struct site *site, const struct row *row, double *value,
-			struct fail *fail)
+int faults_measure(const struct site *site, const struct row *row, double *value,
+		   struct fail *fail)
 {
-	struct outcome echo[2], local[2];
-	int ret = parties_run(site, echo_source, echo_dest, NULL, echo, fail);
+	struct exam exam = { .row = row, .threads = row->lanes };
 
-	(void)row;
+	return measure_value(site, &exam, value, fail);
+}
+
+/**
+ * faults_few_measure() - the same with 16 threads
+ * @site: where
+ * @row: the rest
+ * @value: receives faults a second, of all
+ * @fail: says why not
+ *
+ * Return: 0 or -errno.
+ */
+int faults_few_measure(const struct site *site, const struct row *row, double *value,
+		       struct fail *fail)
+{
+	struct exam exam = { .row = row, .threads = FEW };
+
+	return measure_value(site, &exam, value, fail);
+}
+
+/* ---- the cable of 1 Gbit/s ---------------------------------------------------- */
+
+/* Run @fn with less memory, over the narrow cable. */
+static int narrowed(const struct site *site, const struct row *row, measure_fn *fn, double *value,
+		    struct fail *fail)
+{
+	struct site narrow = *site;
+	int ret = site_narrow(site, true, fail);
+
+	if (narrow.memory_size > BUSY_SIZE)
+		narrow.memory_size = BUSY_SIZE;
 	if (!ret)
-		ret = parties_run(site, local_source, local_dest, NULL, local, fail);
+		ret = fn(&narrow, row, value, fail);
+	return site_narrow(site, false, ret ? NULL : fail) ?: ret;
+}
+
+static int calm_fault(const struct site *site, const struct row *row, double *value,
+		      struct fail *fail)
+{
+	struct exam exam = { .row = row, .pause_us = WORK_US };
+
+	return measure_value(site, &exam, value, fail);
+}
+
+static int busy_fault(const struct site *site, const struct row *row, double *value,
+		      struct fail *fail)
+{
+	struct exam exam = { .row = row, .pause_us = WORK_US, .busy = true };
+
+	return measure_value(site, &exam, value, fail);
+}
+
+static int busy_push(const struct site *site, const struct row *row, double *value,
+		     struct fail *fail)
+{
+	struct exam exam = { .row = row, .pause_us = WORK_US, .busy = true };
+	struct outcome outcomes[2];
+	int ret = measure(site, &exam, outcomes, fail);
+
 	if (!ret)
-		*value = echo[1].value + local[0].value;
+		*value = row_value(row, site->memory_size, outcomes);
 	return ret;
+}
+
+/**
+ * busy_fault_measure() - the same, while the push fills a cable of 1 Gbit/s
+ * @site: where
+ * @row: which quantile, how many push lanes, and whether with TLS
+ * @value: receives microseconds
+ * @fail: says why not
+ *
+ * Return: 0 or -errno.
+ */
+int busy_fault_measure(const struct site *site, const struct row *row, double *value,
+		       struct fail *fail)
+{
+	return narrowed(site, row, busy_fault, value, fail);
+}
+
+/**
+ * busy_push_measure() - that push itself, while the guest faults
+ * @site: where
+ * @row: how many push lanes, and whether with TLS
+ * @value: receives MiB of guest memory a second
+ * @fail: says why not
+ *
+ * Return: 0 or -errno.
+ */
+int busy_push_measure(const struct site *site, const struct row *row, double *value,
+		      struct fail *fail)
+{
+	return narrowed(site, row, busy_push, value, fail);
+}
+
+/**
+ * fault_narrow_measure() - a fault on that cable, where nothing else moves
+ * @site: where
+ * @row: which quantile, and whether with TLS
+ * @value: receives microseconds
+ * @fail: says why not
+ *
+ * Return: 0 or -errno.
+ */
+int fault_narrow_measure(const struct site *site, const struct row *row, double *value,
+			 struct fail *fail)
+{
+	return narrowed(site, row, calm_fault, value, fail);
+}
+
+/**
+ * stream_narrow_measure() - stream_measure() on that cable
+ * @site: where
+ * @row: how many at once, and whether with TLS
+ * @value: receives MiB/s of all
+ * @fail: says why not
+ *
+ * Return: 0 or -errno.
+ */
+int stream_narrow_measure(const struct site *site, const struct row *row, double *value,
+			  struct fail *fail)
+{
+	return narrowed(site, row, stream_measure, value, fail);
 }

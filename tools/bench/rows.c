@@ -9,6 +9,9 @@
 #define STREAM_TLS	"TLS stream of the same keys, 64 KiB blocks"
 #define MEMORY		"the same stream out of and into guest memory"
 #define FLOOR		"echo of 16 B for 4 KiB + local userfaultfd round trip"
+#define LOCAL		"as many threads that fault locally"
+#define IDLE		"the same without a push"
+#define BUSY		"network fault while 2 lanes push over 1 Gbit/s"
 
 const struct row rows[] = {
 	{ "push-1", "MiB/s", "post-copy push, 1 lane", STREAM,
@@ -35,10 +38,29 @@ const struct row rows[] = {
 	  push_measure, stream_measure, NO_GOAL, 0, 1, false, true },
 	{ "push-1-memory-cpu", "ms/GiB", "CPU time of both ends of the push, 1 lane", MEMORY,
 	  push_measure, stream_memory_measure, NO_GOAL, 0, 1, false, true },
+	/* Faults: how long one thread waits, how many pages many get. */
 	{ "fault-idle", "us", "network fault of 4 KiB, median, no push", FLOOR,
-	  fault_measure, fault_floor_measure, AT_MOST, 2, 1, false, false },
+	  fault_measure, fault_floor_measure, AT_MOST, 1.3, 1, false, USUAL },
+	{ "fault-idle-p99", "us", "the same, 99 % are shorter", FLOOR,
+	  fault_measure, fault_floor_measure, AT_MOST, 1.3, 1, false, P99 },
 	{ "fault-idle-tls", "us", "network fault of 4 KiB, median, no push, TLS", FLOOR " (plain)",
-	  fault_measure, fault_floor_measure, NO_GOAL, 0, 1, true, false },
+	  fault_measure, fault_floor_measure, NO_GOAL, 0, 1, true, USUAL },
+	{ "fault-idle-tls-p99", "us", "the same, 99 % are shorter", FLOOR " (plain)",
+	  fault_measure, fault_floor_measure, NO_GOAL, 0, 1, true, P99 },
+	{ "fault-busy", "us", BUSY ", median", IDLE,
+	  busy_fault_measure, fault_narrow_measure, NO_GOAL, 0, 2, false, USUAL },
+	{ "fault-busy-p99", "us", BUSY ", 99 % are shorter", IDLE,
+	  busy_fault_measure, fault_narrow_measure, AT_MOST, 3, 2, false, P99 },
+	{ "push-busy", "MiB/s", "that push, while a thread faults", STREAMS ", 1 Gbit/s",
+	  busy_push_measure, stream_narrow_measure, AT_LEAST, 0.8, 2, false, USUAL },
+	{ "faults-16", "1/s", "network faults of 16 threads", LOCAL,
+	  faults_measure, faults_local_measure, NO_GOAL, 0, 16, false, USUAL },
+	{ "faults-64", "1/s", "network faults of 64 threads", LOCAL,
+	  faults_measure, faults_local_measure, NO_GOAL, 0, 64, false, USUAL },
+	{ "faults-256", "1/s", "network faults of 256 threads", LOCAL,
+	  faults_measure, faults_local_measure, NO_GOAL, 0, 256, false, USUAL },
+	{ "faults-256-16", "1/s", "network faults of 256 threads", "those of 16 threads",
+	  faults_measure, faults_few_measure, AT_LEAST, 0.9, 256, false, USUAL },
 	{ "states-source", "bit/page", "bookkeeping of the source, guest of 8 GiB", NULL,
 	  books_source_measure, NULL, AT_MOST, 4, 0, false, false },
 	{ "states-dest", "bit/page", "bookkeeping of the dest, guest of 8 GiB", NULL,
@@ -81,6 +103,17 @@ static bool goal_met(const struct row *row, const struct result *result)
 }
 
 /**
+ * row_quantile() - which of a thread's waits a row gives
+ * @row: of faults
+ *
+ * Return: the share of waits that are shorter.
+ */
+double row_quantile(const struct row *row)
+{
+	return row->aspect == P99 ? 0.99 : 0.5;
+}
+
+/**
  * row_value() - what a row says of a transfer
  * @row: throughput in MiB/s, or CPU time in ms a GiB
  * @bytes: that crossed
@@ -93,7 +126,7 @@ double row_value(const struct row *row, uint64_t bytes, const struct outcome out
 	uint64_t ns = outcomes[1].ended_ns - outcomes[0].began_ns;
 	uint64_t cpu_ns = outcomes[0].cpu_ns + outcomes[1].cpu_ns;
 
-	if (row->cpu)
+	if (row->aspect == CPU_TIME)
 		return (double)cpu_ns / 1e6 * (1 << 30) / (double)bytes;
 	return (double)bytes / (1 << 20) * 1e9 / (double)ns;
 }

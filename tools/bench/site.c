@@ -11,6 +11,7 @@
 
 #include "cleanup.h"
 #include "sys.h"
+#include "tools/net/net.h"
 #include "tools/net/netns.h"
 
 #define SOURCE_CIDR	"10.177.0.1/24"
@@ -148,6 +149,37 @@ int site_open(struct site *site, uint64_t memory_size, struct fail *fail)
 		return fail_set(fail, site->memory, "cannot make %llu MiB of guest memory: %s",
 				(unsigned long long)memory_size >> 20, strerror(-site->memory));
 	return 0;
+}
+
+static int end_narrow(int netns, bool on, struct fail *fail)
+{
+	/* A queue as deep as a switch has; a burst of a few packets. */
+	static const struct net_rate rate = {
+		.rate = 1000000000, .burst = 16 << 10, .latency_us = 50000,
+	};
+	struct net *net;
+	int ret = net_open_in(&net, netns, fail);
+
+	if (ret)
+		return ret;
+	ret = on ? net_limit_tbf(net, SITE_LINK, &rate, fail) : net_limit_none(net, SITE_LINK, fail);
+	net_close(net);
+	return ret;
+}
+
+/**
+ * site_narrow() - have the cable carry 1 Gbit/s
+ * @site: where nothing is measured at the moment
+ * @on: or all that it can
+ * @fail: says why not; or NULL
+ *
+ * Return: 0 or -errno.
+ */
+int site_narrow(const struct site *site, bool on, struct fail *fail)
+{
+	int ret = end_narrow(site->source_netns, on, fail);
+
+	return ret ?: end_narrow(site->dest_netns, on, fail);
 }
 
 /**

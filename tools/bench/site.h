@@ -52,6 +52,7 @@ typedef int party_fn(struct party *party);
 
 int site_open(struct site *site, uint64_t memory_size, struct fail *fail);
 void site_close(struct site *site);
+int site_narrow(const struct site *site, bool on, struct fail *fail);
 int memory_create(uint64_t size, uint64_t filled);
 
 int parties_run(const struct site *site, party_fn *source, party_fn *dest,
@@ -65,7 +66,7 @@ void party_end(struct party *party);
 /* Stream sockets between the two hosts: socket.c */
 int socket_listen(void);
 int socket_accept(int listener);
-int socket_connect(void);
+int socket_connect(const char *congestion);
 int channels_open(const struct party *party, bool source, unsigned int count,
 		  bool tls, const enum channel_role *roles,
 		  struct channel **channels);

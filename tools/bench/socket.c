@@ -2,7 +2,9 @@
 /* socket.c - connections between the two hosts. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "sys.h"
 #include "tools/bench/site.h"
@@ -60,10 +62,11 @@ int socket_accept(int listener)
 
 /**
  * socket_connect() - on the source: connect to the dest, which listens
+ * @congestion: for TCP_CONGESTION, where the host has it; NULL: the host's choice
  *
  * Return: a blocking socket or -errno.
  */
-int socket_connect(void)
+int socket_connect(const char *congestion)
 {
 	struct sockaddr_in address = dest_address();
 	int fd = sys_ret(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -71,6 +74,9 @@ int socket_connect(void)
 
 	if (fd < 0)
 		return fd;
+	if (congestion)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, congestion,
+				 (socklen_t)strlen(congestion));
 	ret = sys_ret(connect(fd, (struct sockaddr *)&address, sizeof(address)));
 	if (!ret)
 		return fd;
@@ -84,7 +90,7 @@ static int channel_open(const struct party *party, int listener, bool tls,
 	struct credentials *credentials = tls ? party->site->credentials : NULL;
 	struct fail *fail = &party->outcome->fail;
 	struct preamble preamble;
-	int fd = listener < 0 ? socket_connect() : socket_accept(listener);
+	int fd = listener < 0 ? socket_connect(channel_congestion(role)) : socket_accept(listener);
 	int ret;
 
 	if (fd < 0)
@@ -124,7 +130,7 @@ int channels_open(const struct party *party, bool source, unsigned int count,
 	for (i = 0; i < count && !ret; i++) {
 		ret = channel_open(party, listener, tls, roles ? roles[i] : ROLE_PUSH, i,
 				   &channels[i]);
-		if (!ret && source && roles)
+		if (!ret && roles)
 			ret = channel_tune(channels[i], roles[i]);
 	}
 	if (listener >= 0)

@@ -105,7 +105,7 @@ static int plain_open(const struct party *party, bool source, unsigned int count
 	unsigned int i;
 
 	for (i = 0; i < count && !ret; i++) {
-		streams[i].fd = source ? socket_connect() : socket_accept(listener);
+		streams[i].fd = source ? socket_connect(NULL) : socket_accept(listener);
 		ret = streams[i].fd < 0 ? streams[i].fd : 0;
 	}
 	if (listener >= 0)

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* touch.h - threads that touch pages, and how long they wait for each. */
+#ifndef STRADDLE_BENCH_TOUCH_H
+#define STRADDLE_BENCH_TOUCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define TOUCH_PAGE	4096
+
+/* What is touched, each page once, in an order that no neighbourhood explains. */
+struct touching {
+	const uint8_t *memory;
+	uint64_t pages;			/* of it */
+	unsigned int count;		/* touches, of all threads */
+	unsigned int threads;		/* 0: one, whose waits are measured */
+	double quantile;		/* of these */
+	unsigned int pause_us;		/* of one thread, before each touch */
+};
+
+uint64_t touch(const struct touching *touching, uint64_t number);
+double quantile_us(uint64_t *ns, size_t count, double quantile);
+int touch_all(const struct touching *touching, double *value);
+
+#endif
