@@ -18,6 +18,12 @@ struct toucher {
 	pthread_t thread;
 };
 
+static void guest_works(unsigned int us)
+{
+	/* style: it is time that has to pass */
+	usleep(us);
+}
+
 /**
  * touch() - read a byte of a page, after a pause
  * @touching: which memory
@@ -31,7 +37,7 @@ uint64_t touch(const struct touching *touching, uint64_t number)
 	uint64_t began;
 
 	if (touching->pause_us)
-		usleep(touching->pause_us);
+		guest_works(touching->pause_us);
 	began = now_ns();
 	(void)*(const volatile uint8_t *)(touching->memory + page * TOUCH_PAGE);
 	return now_ns() - began;
