@@ -48,8 +48,10 @@ static int fault_source(struct party *party)
 {
 	const struct exam *exam = party->arg;
 	struct engine engine;
-	int ret = engine_open_source(&engine, party, &exam->plan);
+	int ret = party_apart(true);
 
+	if (!ret)
+		ret = engine_open_source(&engine, party, &exam->plan);
 	if (ret)
 		return ret;
 	source_hold(engine.source);
@@ -69,8 +71,10 @@ static uint64_t fetched(const struct engine *engine)
 static int dest_open(struct engine *engine, struct party *party)
 {
 	const struct exam *exam = party->arg;
-	int ret = engine_open_dest(engine, party, &exam->plan);
+	int ret = party_apart(false);
 
+	if (!ret)
+		ret = engine_open_dest(engine, party, &exam->plan);
 	if (!ret)
 		ret = engine_switch(engine);
 	return ret ?: party_meet(party);

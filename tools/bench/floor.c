@@ -32,8 +32,10 @@ static int socket_at_once(int fd)
 static int echo_source(struct party *party)
 {
 	uint8_t page[TOUCH_PAGE] = { 1 }, request[ECHO_REQUEST];
-	int fd, ret = party_meet(party);
+	int fd, ret = party_apart(true);
 
+	if (!ret)
+		ret = party_meet(party);
 	if (ret)
 		return ret;
 	fd = socket_connect(NULL);
@@ -59,6 +61,8 @@ static int echo_dest(struct party *party)
 
 	if (listener < 0)
 		ret = listener;
+	if (!ret)
+		ret = party_apart(false);
 	if (!ret)
 		ret = party_meet(party);
 	if (ret)
@@ -164,9 +168,11 @@ static int local_source(struct party *party)
 	};
 	struct placer placer = { .count = local->count };
 	void *memory = NULL;
-	int ret = sys_mmap(&memory, site->memory_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-			   site->memory, 0);
+	int ret = party_apart(true);
 
+	if (!ret)
+		ret = sys_mmap(&memory, site->memory_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			       site->memory, 0);
 	if (ret)
 		return ret;
 	touching.memory = memory;

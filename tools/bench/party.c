@@ -159,6 +159,31 @@ int party_meet(const struct party *party)
 	return ret ?: party_hear(party, &byte, 1);
 }
 
+/**
+ * party_apart() - use no processor that the other process does
+ * @source: which of the two this is; each gets half of the processors
+ *
+ * So to wake somebody on the other host is to wake another processor, as it is
+ * between hosts. With one processor nothing changes.
+ *
+ * Return: 0 or -errno.
+ */
+int party_apart(bool source)
+{
+	unsigned int i, seen = 0, count;
+	cpu_set_t all, own;
+	int ret = sys_ret(sched_getaffinity(0, sizeof(all), &all));
+
+	count = ret ? 0 : (unsigned int)CPU_COUNT(&all);
+	if (count < 2)
+		return ret;
+	CPU_ZERO(&own);
+	for (i = 0; i < CPU_SETSIZE; i++)
+		if (CPU_ISSET(i, &all) && (seen++ < count / 2) == source)
+			CPU_SET(i, &own);
+	return sys_ret(sched_setaffinity(0, sizeof(own), &own));
+}
+
 static uint64_t cpu_ns(void)
 {
 	struct timespec ts;

@@ -60,6 +60,7 @@ int parties_run(const struct site *site, party_fn *source, party_fn *dest,
 int party_tell(const struct party *party, const void *what, size_t size);
 int party_hear(const struct party *party, void *what, size_t size);
 int party_meet(const struct party *party);
+int party_apart(bool source);
 void party_begin(struct party *party);
 void party_end(struct party *party);
 
