@@ -13,11 +13,13 @@
 
 #include "copy/dest.h"
 #include "copy/kind.h"
+#include "copy/spin.h"
 #include "sys.h"
 
 #define WANTS_TIMED	256	/* more wants than that are not timed */
 #define ASK_AGAIN_NS	UINT64_C(3000000000)	/* without an answer */
 #define LOOK_MS		1000	/* which are these? */
+#define READY_MAX	4	/* descriptors that are waited for */
 #define LOOK_NS		(LOOK_MS * UINT64_C(1000000))
 
 /* A want on its way, for the latency statistics. */
@@ -34,6 +36,7 @@ struct fault_thread {
 	bool alone;			/* its lane broke, or it has none */
 	int epoll;
 	uint8_t *buffer;		/* one page */
+	struct spin spin;		/* for an answer */
 	unsigned int wants_timed;
 	uint64_t looked_ns;		/* when for such that go unanswered */
 	struct timed_want wants[WANTS_TIMED];
@@ -319,17 +322,40 @@ static int serve_ready(struct fault_thread *self, int fd)
 	return ret == -ECANCELED ? ret : 0;
 }
 
+/* What a wait ended with. */
+struct woken {
+	int epoll;
+	struct epoll_event ready[READY_MAX];
+};
+
+static int wait_for(struct woken *woken, int timeout_ms)
+{
+	return sys_retry(epoll_wait(woken->epoll, woken->ready, READY_MAX,
+				    timeout_ms));
+}
+
+static int look(void *woken)
+{
+	return wait_for(woken, 0);
+}
+
+/* While an answer is due, a vCPU waits for it, and leaves its processor to us. */
+static int event_wait(struct fault_thread *self, struct woken *woken)
+{
+	int count = self->wants_timed ? spin(&self->spin, look, woken) : 0;
+
+	return count ? count : wait_for(woken, self->wants_timed ? LOOK_MS : -1);
+}
+
 static int serve_loop(struct fault_thread *self)
 {
-	struct epoll_event ready[4];
+	struct woken woken = { .epoll = self->epoll };
 
 	for (;;) {
-		int count = sys_retry(epoll_wait(self->epoll, ready, 4,
-				self->wants_timed ? LOOK_MS : -1));
-		int i;
+		int i, count = event_wait(self, &woken);
 
 		for (i = 0; i < count; i++) {
-			int ret = serve_ready(self, ready[i].data.fd);
+			int ret = serve_ready(self, woken.ready[i].data.fd);
 
 			if (ret < 0)
 				return ret;

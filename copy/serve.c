@@ -4,6 +4,7 @@
 
 #include "copy/kind.h"
 #include "copy/source.h"
+#include "copy/spin.h"
 
 /*
  * A want is answered at once, even if push has the page on its way: a page
@@ -94,6 +95,37 @@ static int serve_want(struct source_lane *self, struct frame *want)
 	return 0;
 }
 
+/* A want that is looked for, and found or not. */
+struct inbound {
+	struct lane *lane;
+	struct frame want;
+};
+
+static int look(void *arg)
+{
+	struct inbound *inbound = arg;
+	const void *payload;
+
+	return lane_receive_some(inbound->lane, &inbound->want, &payload);
+}
+
+/*
+ * A guest that faults once will often do so again as soon as it has its page;
+ * and the processors of its vCPUs have nothing to do here.
+ */
+static int want_receive(struct source_lane *self, struct spin *tries,
+			struct frame *want)
+{
+	struct inbound inbound = { .lane = self->lane };
+	const void *payload;
+	int ret = spin(tries, look, &inbound);
+
+	if (!ret)
+		return lane_receive(self->lane, want, &payload);
+	*want = inbound.want;
+	return ret < 0 ? ret : 0;
+}
+
 /**
  * serve_wants() - answer the wants of one fault lane until it ends
  * @self: the lane
@@ -103,10 +135,11 @@ static int serve_want(struct source_lane *self, struct frame *want)
  */
 int serve_wants(struct source_lane *self)
 {
+	struct spin tries = { 0 };
+
 	for (;;) {
 		struct frame want;
-		const void *payload;
-		int ret = lane_receive(self->lane, &want, &payload);
+		int ret = want_receive(self, &tries, &want);
 
 		if (!ret)
 			ret = serve_want(self, &want);
