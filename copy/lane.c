@@ -10,6 +10,7 @@
 
 /* A peer that takes nothing for so long is cut off. */
 #define LANE_SEND_TIMEOUT_MS	30000
+#define FRAME_PARTS	2		/* header, pages */
 /* Room for some frames, so that one receive brings several. */
 #define LANE_INPUT_SLACK	(192u << 10)
 
@@ -99,6 +100,43 @@ static int parts_advance(struct iovec *parts, int count, size_t done)
 	return left;
 }
 
+/* What is sent next: no more than @most bytes of @parts. Return: its parts. */
+static int parts_first(const struct iovec *parts, int count, size_t most,
+		       struct iovec *first)
+{
+	int i;
+
+	for (i = 0; i < count && most; i++) {
+		first[i] = parts[i];
+		if (first[i].iov_len > most)
+			first[i].iov_len = most;
+		most -= first[i].iov_len;
+	}
+	return i;
+}
+
+static ssize_t put_some(struct lane *lane, const struct iovec *parts, int count)
+{
+	struct iovec first[FRAME_PARTS];
+
+	if (lane->most && count <= FRAME_PARTS) {
+		count = parts_first(parts, count, lane->most, first);
+		parts = first;
+	}
+	return lane->ops->sendv_some(lane->connection, parts, count);
+}
+
+/**
+ * lane_narrow() - before a frame is sent: is somebody in a hurry beside it?
+ * @lane: this thread is its only sender
+ * @hurry: then little of it is to be on the way at any time
+ */
+void lane_narrow(struct lane *lane, bool hurry)
+{
+	if (lane->ops->narrow)
+		lane->most = lane->ops->narrow(lane->connection, hurry);
+}
+
 /**
  * lane_put() - send bytes as they are
  * @lane: this thread is its only sender
@@ -115,8 +153,8 @@ int lane_put(struct lane *lane, struct iovec *parts, int count)
 	for (i = 0; i < count; i++)
 		size += parts[i].iov_len;
 	while (count) {
-		ssize_t put = lane->ops->sendv_some(lane->connection, parts,
-						    count);
+		ssize_t put = put_some(lane, parts, count);
+
 		if (put == -EAGAIN) {
 			int ret = sys_wait_fd(lane->fd, POLLOUT,
 					      LANE_SEND_TIMEOUT_MS);
@@ -158,7 +196,7 @@ int lane_send(struct lane *lane, const struct frame *frame,
 {
 	struct frame said = *frame;
 	uint8_t header[FRAME_HEADER_SIZE];
-	struct iovec parts[2] = {
+	struct iovec parts[FRAME_PARTS] = {
 		{ header, sizeof(header) },
 		{ (void *)payload, frame_payload(frame) },
 	};

@@ -8,6 +8,7 @@
 #ifndef STRADDLE_LANE_H
 #define STRADDLE_LANE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -16,12 +17,14 @@
 
 /*
  * A connection, non-blocking. -EAGAIN: nothing can move now, wait in poll();
- * 0 from receive_some(): end of file.
+ * 0 from receive_some(): end of file. narrow(), or NULL, says how many bytes
+ * are to be sent at once, 0: any, and keeps little on the way if @hurry.
  */
 struct lane_ops {
 	ssize_t (*sendv_some)(void *connection, const struct iovec *parts,
 			      int count);
 	ssize_t (*receive_some)(void *connection, void *buf, size_t size);
+	size_t (*narrow)(void *connection, bool hurry);
 	void (*shutdown)(void *connection);
 	void (*close)(void *connection);
 };
@@ -58,6 +61,7 @@ struct lane {
 	/* Written by the sending thread; bytes_sent is read by statistics. */
 	struct digest sent;		/* of the runs since the last barrier */
 	uint64_t bytes_sent;
+	size_t most;			/* at once; 0: any */
 };
 
 int lane_create(const struct lane_ops *ops, void *connection, int fd,
@@ -67,6 +71,7 @@ void lane_destroy(struct lane *lane);
 void lane_shutdown(struct lane *lane);
 void lane_stop_receiving(struct lane *lane);
 
+void lane_narrow(struct lane *lane, bool hurry);
 int lane_send(struct lane *lane, const struct frame *frame,
 	      const void *payload);
 /* For a tap: all of it, waiting as needed; uses @parts up. */

@@ -4,6 +4,9 @@
 
 #include "copy/kind.h"
 #include "copy/source.h"
+#include "sys.h"
+
+#define HURRY_NS	UINT64_C(200000000)	/* after a want */
 
 /* Length of the run of pages from @page on that are all zero, or all not. */
 static uint64_t alike(const struct frame *run, const uint8_t *bytes,
@@ -84,6 +87,14 @@ static uint64_t take_dirty(struct bitmap *dirty, const struct region *region,
 	return page - first;
 }
 
+/* The guest waits for single pages: they are not to queue behind ours. */
+static bool hurried(struct source *source)
+{
+	uint64_t wanted = __atomic_load_n(&source->wanted_ns, __ATOMIC_RELAXED);
+
+	return wanted && now_ns() - wanted < HURRY_NS;
+}
+
 /* Read a run and send it; the copy keeps a running guest's writes out. */
 static int send_pages(struct source_lane *self, const struct frame *run,
 		      struct proof *proof, uint64_t *counter)
@@ -91,6 +102,7 @@ static int send_pages(struct source_lane *self, const struct frame *run,
 	uint64_t before = self->lane->bytes_sent;
 	int ret;
 
+	lane_narrow(self->lane, hurried(self->source));
 	limit_take(&self->source->limit, run->count << run->region->page_shift);
 	ret = run->region->kind->read(run->region, run->first, run->count,
 				      self->buffer);

@@ -5,6 +5,7 @@
 #include "copy/kind.h"
 #include "copy/source.h"
 #include "copy/spin.h"
+#include "sys.h"
 
 /*
  * A want is answered at once, even if push has the page on its way: a page
@@ -85,6 +86,7 @@ static int serve_want(struct source_lane *self, struct frame *want)
 	if (want->type != FRAME_WANT)
 		return -EPROTO;
 	stat_add(&source->stats.wants, 1);
+	__atomic_store_n(&source->wanted_ns, now_ns(), __ATOMIC_RELAXED);
 	order_note_fault(&source->order, want->region, want->first);
 	for (page = want->first; page < want->first + want->count; page++) {
 		int ret = serve_page(self, want, page);

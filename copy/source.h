@@ -75,6 +75,7 @@ struct source {
 	bool stopping;			/* atomic */
 	bool cut_short;			/* atomic; end the round early */
 	bool held;			/* atomic; wants may be answered */
+	uint64_t wanted_ns;		/* atomic; when the newest want came */
 
 	struct source_lane *lanes[SOURCE_LANES_MAX];
 	unsigned int lane_count;	/* main thread */

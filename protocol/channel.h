@@ -175,6 +175,7 @@ int channel_receive(struct channel *channel, void *buf, size_t size,
  * of TCP. Sockets that are not TCP are left as they are.
  */
 const char *channel_congestion(enum channel_role role);
+size_t channel_narrow(struct channel *channel, bool hurry);
 int channel_tune(struct channel *channel, enum channel_role role);
 
 #endif

@@ -28,6 +28,9 @@ struct channel {
 	int fd;				/* owned, non-blocking */
 	pthread_mutex_t sending;	/* of one message at a time */
 	struct tls *tls;		/* owned; NULL: plain */
+	int window;			/* sender of bulk: its SO_SNDBUF; 0: the
+					 * kernel's */
+	uint64_t looked_ns;		/* sender of bulk: when at its queue */
 	uint8_t peer[PEER_DIGEST_SIZE];	/* channel_peer() */
 	uint8_t certificate[PEER_DIGEST_SIZE];	/* of it; PSK: as @peer */
 	char peer_name[256];		/* channel_peer_name() */

@@ -8,9 +8,10 @@
  * own heartbeat has nobody left to miss it.
  */
 #include <linux/pkt_sched.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
-#include <netinet/tcp.h>
+#include <string.h>
 
 #include "protocol/tls.h"
 #include "sys.h"
@@ -18,6 +19,9 @@
 #define PUSH_NOTSENT		(256 << 10)	/* bytes written, not sent */
 #define PUSH_BUFFER		(512 << 10)	/* bytes, on short paths */
 #define PUSH_SHORT_US		2000		/* round trip of a short path */
+#define PUSH_NARROW		(4 << 10)	/* bytes, at the least */
+#define PUSH_QUEUE_US		200		/* that others may wait behind */
+#define PUSH_LOOK_NS		5000000		/* between two looks at the queue */
 
 struct lane_tuning {
 	int priority;		/* SO_PRIORITY: the band of a qdisc */
@@ -56,24 +60,71 @@ static int option_set(int fd, int level, int name, int value)
 	return sys_ret(setsockopt(fd, level, name, &value, sizeof(value)));
 }
 
+static int info_get(int fd, struct tcp_info *info)
+{
+	socklen_t size = sizeof(*info);
+
+	memset(info, 0, size);
+	return sys_ret(getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &size));
+}
+
 /*
  * The send buffer bounds what is in flight, and so the queue that bulk builds
  * on the way. On a long path that would bound the rate; there the kernel goes
  * on sizing it.
  */
-static int tune_bulk(int fd)
+static int tune_bulk(struct channel *channel)
 {
-	struct tcp_info info = { .tcpi_rtt = 0 };
-	socklen_t size = sizeof(info);
+	struct tcp_info info;
 	int ret;
 
-	ret = option_set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, PUSH_NOTSENT);
-	if (ret)
-		return ret;
-	ret = sys_ret(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size));
+	ret = option_set(channel->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, PUSH_NOTSENT);
+	if (!ret)
+		ret = info_get(channel->fd, &info);
 	if (ret || info.tcpi_rtt > PUSH_SHORT_US)
 		return ret;
-	return option_set(fd, SOL_SOCKET, SO_SNDBUF, PUSH_BUFFER);
+	channel->window = PUSH_BUFFER;
+	return option_set(channel->fd, SOL_SOCKET, SO_SNDBUF, PUSH_BUFFER);
+}
+
+/* By half while there is a queue on the way, by a quarter while there is none. */
+static int window_next(const struct channel *channel)
+{
+	int window = channel->window;
+	struct tcp_info info;
+
+	if (info_get(channel->fd, &info))
+		return PUSH_BUFFER;
+	if (info.tcpi_rtt > info.tcpi_min_rtt + PUSH_QUEUE_US)
+		return window / 2 > PUSH_NARROW ? window / 2 : PUSH_NARROW;
+	return window + window / 4 < PUSH_BUFFER ? window + window / 4 : PUSH_BUFFER;
+}
+
+/**
+ * channel_narrow() - keep less of bulk on the way while somebody is in a hurry
+ * @channel: tuned for bulk, of the calling thread
+ * @hurry: whether somebody is; else all that was tuned may be on the way
+ *
+ * The queue is where the path is narrowest, which nobody tells us; what waits
+ * in it shows in the round trip. The kernel takes as much as it is offered at
+ * once, however little room there is: so no more than the window may be.
+ *
+ * Return: how many bytes to send at once, 0: any.
+ */
+size_t channel_narrow(struct channel *channel, bool hurry)
+{
+	uint64_t now = now_ns();
+	int window = channel->window;
+
+	if (window && now - channel->looked_ns > PUSH_LOOK_NS) {
+		channel->looked_ns = now;
+		window = hurry ? window_next(channel) : PUSH_BUFFER;
+		if (window != channel->window)
+			(void)option_set(channel->fd, SOL_SOCKET, SO_SNDBUF, window);
+		channel->window = window;
+	}
+	/* The kernel makes it twice as much. */
+	return window < PUSH_BUFFER ? 2 * (size_t)window : 0;
 }
 
 static int tune_liveness(int fd, int user_timeout_ms)
@@ -142,6 +193,6 @@ int channel_tune(struct channel *channel, enum channel_role role)
 	if (!ret)
 		ret = tune_liveness(fd, tuning->user_timeout_ms);
 	if (!ret && tuning->bulk)
-		ret = tune_bulk(fd);
+		ret = tune_bulk(channel);
 	return ret;
 }

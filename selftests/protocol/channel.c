@@ -395,6 +395,10 @@ TEST(a_lane_is_tuned_for_its_role)
 	EXPECT_GT(option_get(server, IPPROTO_TCP, TCP_NOTSENT_LOWAT), 0);
 	EXPECT_GT(option_get(server, IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
 	EXPECT_EQ(1, option_get(server, SOL_SOCKET, SO_KEEPALIVE));
+	/* Nothing is on its way: nobody can wait behind it. */
+	EXPECT_EQ(0, channel_narrow(server, true));
+	EXPECT_EQ(0, channel_narrow(server, false));
+	EXPECT_EQ(0, channel_narrow(client, true));
 	channel_close(client);
 	channel_close(server);
 	close(listener.fd);
@@ -409,6 +413,7 @@ TEST(a_local_socket_needs_no_tuning)
 	ASSERT_EQ(0, channel_wrap(fds[0], &channel));
 	EXPECT_EQ(0, channel_tune(channel, ROLE_CONTROL));
 	EXPECT_EQ(0, channel_tune(channel, ROLE_PUSH));
+	EXPECT_EQ(0, channel_narrow(channel, true));
 	channel_close(channel);
 	close(fds[1]);
 }

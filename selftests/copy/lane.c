@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* lane.c - what a lane asks of its connection, and how much at once. */
+#include <errno.h>
+#include <string.h>
+
+#include "copy/lane.h"
+#include "harness.h"
+
+#define PAGES	64
+#define MOST	1000
+
+/* A connection that remembers what it was given, and how. */
+struct memory {
+	uint8_t bytes[PAGES * 4096];
+	size_t put, got;		/* bytes of it */
+	size_t largest;			/* put at once */
+	size_t most;			/* what narrow() answers */
+	unsigned int asked;		/* how often for bytes */
+	bool hurry;			/* what narrow() was told */
+};
+
+static ssize_t memory_sendv(void *connection, const struct iovec *parts, int count)
+{
+	struct memory *memory = connection;
+	size_t size = 0;
+	int i;
+
+	for (i = 0; i < count; i++) {
+		memcpy(memory->bytes + memory->put + size, parts[i].iov_base, parts[i].iov_len);
+		size += parts[i].iov_len;
+	}
+	memory->put += size;
+	if (size > memory->largest)
+		memory->largest = size;
+	return (ssize_t)size;
+}
+
+static ssize_t memory_receive(void *connection, void *buf, size_t size)
+{
+	struct memory *memory = connection;
+	size_t left = memory->put - memory->got;
+
+	memory->asked++;
+	if (!left)
+		return -EAGAIN;
+	if (size > left)
+		size = left;
+	memcpy(buf, memory->bytes + memory->got, size);
+	memory->got += size;
+	return (ssize_t)size;
+}
+
+static size_t memory_narrow(void *connection, bool hurry)
+{
+	struct memory *memory = connection;
+
+	memory->hurry = hurry;
+	return memory->most;
+}
+
+static void memory_close(void *connection)
+{
+	(void)connection;
+}
+
+static const struct lane_ops memory_ops = {
+	.sendv_some = memory_sendv,
+	.receive_some = memory_receive,
+	.narrow = memory_narrow,
+	.shutdown = memory_close,
+	.close = memory_close,
+};
+
+FIXTURE(lane) {
+	struct region_map map;
+	struct memory memory;
+	struct lane *lane;
+	uint8_t pages[16 * 4096];
+};
+
+FIXTURE_SETUP(lane)
+{
+	struct region region = {
+		.page_shift = 12, .pages = PAGES, .fd = -1, .uffd = -1, .shared = true,
+	};
+	size_t i;
+
+	memset(self, 0, sizeof(*self));
+	for (i = 0; i < sizeof(self->pages); i++)
+		self->pages[i] = (uint8_t)(i * 31 >> 3);
+	ASSERT_EQ(0, region_add(&self->map, &region));
+	ASSERT_EQ(0, lane_create(&memory_ops, &self->memory, -1, LANE_PUSH, 0, &self->map,
+				 &self->lane));
+}
+FIXTURE_TEARDOWN(lane)
+{
+	lane_destroy(self->lane);
+}
+
+static void pages_send(FIXTURE_DATA(lane) *self)
+{
+	struct frame frame = {
+		.type = FRAME_DATA, .region = &self->map.regions[0], .first = 3, .count = 16,
+	};
+
+	ASSERT_EQ(0, lane_send(self->lane, &frame, self->pages));
+}
+
+static void pages_expect(FIXTURE_DATA(lane) *self)
+{
+	struct frame frame;
+	const void *payload;
+
+	ASSERT_EQ(1, lane_receive_some(self->lane, &frame, &payload));
+	EXPECT_EQ(3, frame.first);
+	EXPECT_EQ(16, frame.count);
+	EXPECT_EQ(0, memcmp(payload, self->pages, sizeof(self->pages)));
+}
+
+TEST_F(lane, frame_leaves_at_once_if_nobody_is_in_a_hurry)
+{
+	lane_narrow(self->lane, false);
+	EXPECT_FALSE(self->memory.hurry);
+	pages_send(self);
+	EXPECT_EQ(FRAME_HEADER_SIZE + sizeof(self->pages), self->memory.largest);
+	pages_expect(self);
+}
+
+TEST_F(lane, narrow_lane_sends_the_same_in_pieces)
+{
+	self->memory.most = MOST;
+	lane_narrow(self->lane, true);
+	EXPECT_TRUE(self->memory.hurry);
+	pages_send(self);
+	EXPECT_EQ(MOST, self->memory.largest);
+	EXPECT_EQ(FRAME_HEADER_SIZE + sizeof(self->pages), self->memory.put);
+	pages_expect(self);
+}
+
+TEST_F(lane, piece_smaller_than_a_header_is_enough)
+{
+	self->memory.most = 7;
+	lane_narrow(self->lane, true);
+	pages_send(self);
+	EXPECT_EQ(7, self->memory.largest);
+	pages_expect(self);
+}
+
+TEST_HARNESS_MAIN
