@@ -249,8 +249,18 @@ static int input_more(struct lane *lane)
 		return (int)got;
 	if (!got)
 		return -EPIPE;
+	lane->emptied = (size_t)got < lane->capacity - lane->end;
 	lane->end += (size_t)got;
 	return 0;
+}
+
+/* A frame, and nothing behind it: poll() tells sooner of the next one. */
+static bool input_over(struct lane *lane)
+{
+	bool over = lane->emptied && lane->start == lane->end;
+
+	lane->emptied = false;
+	return over;
 }
 
 /**
@@ -270,6 +280,8 @@ int lane_receive_some(struct lane *lane, struct frame *frame,
 
 		if (ret)
 			return ret;
+		if (input_over(lane))
+			return 0;
 		ret = input_more(lane);
 		if (ret == -EAGAIN)
 			return 0;

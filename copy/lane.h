@@ -17,7 +17,8 @@
 
 /*
  * A connection, non-blocking. -EAGAIN: nothing can move now, wait in poll();
- * 0 from receive_some(): end of file. narrow(), or NULL, says how many bytes
+ * 0 from receive_some(): end of file; less than it might bring: poll() tells of
+ * the rest. narrow(), or NULL, says how many bytes
  * are to be sent at once, 0: any, and keeps little on the way if @hurry.
  */
 struct lane_ops {
@@ -55,6 +56,7 @@ struct lane {
 	/* Written by the receiving thread only. */
 	uint8_t *input;			/* received, not yet used */
 	size_t capacity, start, end;
+	bool emptied;			/* the last receive got less than it might */
 	uint32_t generation;		/* dest: of the frames that are due */
 	struct digest got;		/* of the runs since the last barrier */
 

@@ -146,4 +146,37 @@ TEST_F(lane, piece_smaller_than_a_header_is_enough)
 	pages_expect(self);
 }
 
+/* What came was all there was: poll() tells of more. */
+TEST_F(lane, emptied_connection_is_not_asked_at_once)
+{
+	struct frame frame;
+	const void *payload;
+
+	pages_send(self);
+	pages_expect(self);
+	EXPECT_EQ(1, self->memory.asked);
+	EXPECT_EQ(0, lane_receive_some(self->lane, &frame, &payload));
+	EXPECT_EQ(1, self->memory.asked);
+	EXPECT_EQ(0, lane_receive_some(self->lane, &frame, &payload));
+	EXPECT_EQ(2, self->memory.asked);
+	pages_send(self);
+	pages_expect(self);
+}
+
+/* The rest of a frame is asked for until there is no more of it. */
+TEST_F(lane, rest_of_a_frame_is_asked_for_at_once)
+{
+	struct frame frame;
+	const void *payload;
+	size_t whole;
+
+	pages_send(self);
+	whole = self->memory.put;
+	self->memory.put = whole / 2;
+	EXPECT_EQ(0, lane_receive_some(self->lane, &frame, &payload));
+	EXPECT_EQ(2, self->memory.asked);
+	self->memory.put = whole;
+	pages_expect(self);
+}
+
 TEST_HARNESS_MAIN
