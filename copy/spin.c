@@ -28,7 +28,7 @@ static void learn(struct spin *spin, bool paid)
  */
 int spin(struct spin *spin, spin_look_fn *look, void *arg)
 {
-	uint64_t until;
+	uint64_t now, until;
 	int found;
 
 	if (spin->rest) {
@@ -38,7 +38,9 @@ int spin(struct spin *spin, spin_look_fn *look, void *arg)
 	until = now_ns() + SPIN_NS;
 	do {
 		found = look(arg);
-	} while (!found && now_ns() < until);
-	learn(spin, found);
+		now = now_ns();
+	} while (!found && now < until);
+	/* What was found late was found by somebody who had lost his processor. */
+	learn(spin, found && now < until);
 	return found;
 }

@@ -2,6 +2,7 @@
 /* spin.c - whoever looked in vain sleeps at once the next times. */
 #include "copy/spin.h"
 #include "harness.h"
+#include "sys.h"
 
 struct view {
 	unsigned int looks;
@@ -63,6 +64,26 @@ TEST(success_makes_the_next_rest_shorter)
 	view.found = 0;
 	EXPECT_EQ(0, rested(&tries, &view));
 	EXPECT_EQ(4, rested(&tries, &view));
+}
+
+/* As it is for a thread that another one took the processor from. */
+static int look_long(void *arg)
+{
+	uint64_t until = now_ns() + 2 * SPIN_NS;
+
+	while (now_ns() < until)
+		;
+	return look(arg);
+}
+
+TEST(what_is_found_too_late_was_looked_for_in_vain)
+{
+	struct spin tries = { 0 };
+	struct view view = { .found = 3 };
+
+	EXPECT_EQ(3, spin(&tries, look_long, &view));
+	EXPECT_EQ(0, spin(&tries, look_long, &view));
+	EXPECT_EQ(1, view.looks);
 }
 
 TEST_HARNESS_MAIN
