@@ -21,7 +21,8 @@
 #define PUSH_SHORT_US		2000		/* round trip of a short path */
 #define PUSH_NARROW		(4 << 10)	/* bytes, at the least */
 #define PUSH_QUEUE_US		200		/* that others may wait behind */
-#define PUSH_LOOK_NS		5000000		/* between two looks at the queue */
+#define PUSH_LOOK_NS		2000000		/* between two looks at the queue */
+#define PUSH_STEPS		16		/* looks, to twice the window */
 
 struct lane_tuning {
 	int priority;		/* SO_PRIORITY: the band of a qdisc */
@@ -87,17 +88,22 @@ static int tune_bulk(struct channel *channel)
 	return option_set(channel->fd, SOL_SOCKET, SO_SNDBUF, PUSH_BUFFER);
 }
 
-/* By half while there is a queue on the way, by a quarter while there is none. */
+/* In proportion to the queue that is on the way; back again step by step. */
 static int window_next(const struct channel *channel)
 {
-	int window = channel->window;
+	int64_t queue_us, window = channel->window;
 	struct tcp_info info;
 
 	if (info_get(channel->fd, &info))
 		return PUSH_BUFFER;
-	if (info.tcpi_rtt > info.tcpi_min_rtt + PUSH_QUEUE_US)
-		return window / 2 > PUSH_NARROW ? window / 2 : PUSH_NARROW;
-	return window + window / 4 < PUSH_BUFFER ? window + window / 4 : PUSH_BUFFER;
+	queue_us = (int64_t)info.tcpi_rtt - info.tcpi_min_rtt;
+	if (queue_us > PUSH_QUEUE_US)
+		window = window * PUSH_QUEUE_US / queue_us;
+	else
+		window += window / PUSH_STEPS;
+	if (window < PUSH_NARROW)
+		return PUSH_NARROW;
+	return window < PUSH_BUFFER ? (int)window : PUSH_BUFFER;
 }
 
 /**
