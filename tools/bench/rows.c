@@ -189,8 +189,11 @@ int row_run(const struct site *site, const struct row *row, unsigned int pairs,
 	unsigned int i;
 
 	for (i = 0; i < pairs; i++) {
-		int ret = row->ours(site, row, &ours[i], fail);
+		int ret;
 
+		memory_warm(site->memory_size);
+		ret = row->ours(site, row, &ours[i], fail);
+		memory_warm(site->memory_size);
 		if (!ret && row->peer)
 			ret = row->peer(site, row, &peer[i], fail);
 		if (ret)

@@ -54,6 +54,7 @@ int site_open(struct site *site, uint64_t memory_size, struct fail *fail);
 void site_close(struct site *site);
 int site_narrow(const struct site *site, bool on, struct fail *fail);
 int memory_create(uint64_t size, uint64_t filled);
+void memory_warm(uint64_t size);
 
 int parties_run(const struct site *site, party_fn *source, party_fn *dest,
 		void *arg, struct outcome outcomes[2], struct fail *fail);
