@@ -180,7 +180,7 @@ static bool look_on(struct dest *dest, struct frame *ask)
 {
 	for (; dest->ask_region < dest->map->count; dest->ask_region++) {
 		struct region *region = &dest->map->regions[dest->ask_region];
-		uint64_t first, end, most = run_pages(region);
+		uint64_t first, end, most = step_pages(region);
 
 		end = uncounted_run(dest_pages(dest, region), dest->ask_page,
 				    region->pages, &first);

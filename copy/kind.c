@@ -86,7 +86,7 @@ static int shmem_is_hole(const struct region *region, uint64_t page)
 /* A hugetlb file does not tell its holes, but reads as zero there. */
 static int hugetlb_is_hole(const struct region *region, uint64_t page)
 {
-	uint8_t part[RUN_SIZE] __attribute__((aligned(64)));
+	uint8_t part[STEP_SIZE] __attribute__((aligned(64)));
 	uint64_t at, start = page_offset(region, page);
 
 	for (at = 0; at < page_size(region); at += sizeof(part)) {

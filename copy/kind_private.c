@@ -9,7 +9,7 @@
 
 /*
  * process_vm_*() asks for the right to trace the process in each call; a file
- * that was opened by somebody who had it does not. For runs of 64 KiB the file
+ * that was opened by somebody who had it does not. For 64 KiB the file
  * takes twice the time (the kernel copies through a page of its own), for
  * single pages it is quicker.
  */
@@ -156,13 +156,13 @@ static int private_overwrite(const struct region *region, uint64_t first,
 /* Only what is there needs zeroes; the rest reads as zero already. */
 static int zero_range(struct range range, void *arg)
 {
-	static const uint8_t zeroes[RUN_SIZE] __attribute__((aligned(64)));
+	static const uint8_t zeroes[STEP_SIZE] __attribute__((aligned(64)));
 	const struct region *region = arg;
 	uint64_t at, end = range.start + range.len;
 	int ret = uffd_unprotect(region->uffd, range);
 
-	for (at = range.start; !ret && at < end; at += RUN_SIZE) {
-		uint64_t size = end - at < RUN_SIZE ? end - at : RUN_SIZE;
+	for (at = range.start; !ret && at < end; at += STEP_SIZE) {
+		uint64_t size = end - at < STEP_SIZE ? end - at : STEP_SIZE;
 		ssize_t put = some_write(region, at, zeroes, size);
 
 		if (put != (ssize_t)size)

@@ -77,6 +77,11 @@ bool order_next_block(struct region_map *map, uint64_t *next,
 	return false;
 }
 
+static uint64_t clip(uint64_t page, uint64_t end)
+{
+	return page < end ? page : end;
+}
+
 /* Take neighbouring unsent pages from @first on. Return: how many. */
 static uint64_t take_run(struct source *source, const struct region *region,
 			 uint64_t first, uint64_t end)
@@ -84,8 +89,7 @@ static uint64_t take_run(struct source *source, const struct region *region,
 	struct bitmap *sent = &source->regions[region->id].sent;
 	uint64_t page = first;
 
-	if (end - first > run_pages(region))
-		end = first + run_pages(region);
+	end = clip(first + run_pages(region), end);
 	while (page < end && !bitmap_set(sent, page))
 		page++;
 	return page - first;
@@ -123,7 +127,7 @@ static void pivot_update(struct source *source, struct order_cursor *cursor)
 				__ATOMIC_RELAXED);
 	region = &source->map->regions[pivot >> PIVOT_REGION_SHIFT];
 	page = pivot & PIVOT_PAGE_MASK;
-	near = ORDER_NEAR * run_pages(region);
+	near = ORDER_NEAR * step_pages(region);
 	cursor->pivot.region = region;
 	cursor->pivot.low = page > near ? page - near : 0;
 	cursor->pivot.high = region->pages - page > near ? page + near
@@ -132,16 +136,17 @@ static void pivot_update(struct source *source, struct order_cursor *cursor)
 	cursor->pivot.behind = page;
 }
 
-/* A run ahead of the pivot, else one behind it. */
+/* A step ahead of the pivot, else one behind it. */
 static uint64_t take_near(struct source *source, struct order_cursor *cursor,
 			  uint64_t *first)
 {
 	struct region *region = cursor->pivot.region;
-	uint64_t from, count;
+	uint64_t from, count, step = step_pages(region);
 
 	from = next_unsent(source, region, cursor->pivot.ahead,
 			   cursor->pivot.high, false);
-	count = take_run(source, region, from, cursor->pivot.high);
+	count = take_run(source, region, from,
+			 clip(from + step, cursor->pivot.high));
 	cursor->pivot.ahead = from + count;
 	if (count) {
 		*first = from;
@@ -149,7 +154,6 @@ static uint64_t take_near(struct source *source, struct order_cursor *cursor,
 	}
 	while (cursor->pivot.behind > cursor->pivot.low) {
 		uint64_t end = cursor->pivot.behind;
-		uint64_t step = run_pages(region);
 
 		from = end - cursor->pivot.low > step ? end - step
 						     : cursor->pivot.low;

@@ -18,7 +18,7 @@
 #include "copy/region.h"
 
 #define ORDER_PIVOTS	16	/* recent faults that are remembered */
-#define ORDER_NEAR	2	/* runs that are pushed to each side of one */
+#define ORDER_NEAR	2	/* steps that are pushed to each side of one */
 
 struct source;
 

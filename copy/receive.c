@@ -212,14 +212,17 @@ static void drop(struct dest_lane *self, const struct arrival *arrival,
 			digests);
 }
 
+/* In steps: whoever touches a page that is claimed waits for all of its step. */
 static int store(struct dest_lane *self, const struct arrival *arrival)
 {
 	const struct frame *frame = arrival->frame;
 	struct pages *pages = dest_pages(self->dest, frame->region);
 	uint64_t first = frame->first, end = frame->first + frame->count;
+	uint64_t step = arrival->bytes ? step_pages(frame->region) : frame->count;
 
 	while (first < end) {
-		int64_t done = store_some(self, arrival, first, end - first);
+		uint64_t most = end - first < step ? end - first : step;
+		int64_t done = store_some(self, arrival, first, most);
 
 		if (done < 0)
 			return (int)done;

@@ -17,7 +17,9 @@
 
 #define REGIONS_MAX		64
 #define REGION_BLOCK_SIZE	(2u << 20)	/* one lane works in one */
-#define RUN_SIZE		(64u << 10)	/* payload of small pages */
+#define RUN_SIZE		(256u << 10)	/* payload of small pages */
+#define STEP_SIZE		(64u << 10)	/* of a run: what a guest may
+						 * have to wait for */
 
 struct memory_kind;
 
@@ -62,10 +64,18 @@ static inline uint64_t small_pages(const struct region *region, uint64_t pages)
 	return pages << (region->page_shift - 12);
 }
 
-/* How many pages travel in one frame: 64 KiB of them, or one large page. */
+/* How many pages travel in one frame: 256 KiB of them, or one large page. */
 static inline uint64_t run_pages(const struct region *region)
 {
 	uint64_t pages = RUN_SIZE >> region->page_shift;
+
+	return pages ? pages : 1;
+}
+
+/* How many pages are claimed at once, or pushed at once near a fault. */
+static inline uint64_t step_pages(const struct region *region)
+{
+	uint64_t pages = STEP_SIZE >> region->page_shift;
 
 	return pages ? pages : 1;
 }

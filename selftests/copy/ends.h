@@ -43,7 +43,7 @@ int source_wait_error(struct source *source);
 int dest_wait_error(struct dest *dest);
 unsigned int open_fds(void);
 
-#define PATTERN_PAGES	32	/* room in pattern_bytes */
+#define PATTERN_PAGES	65	/* room in pattern_bytes */
 
 extern uint8_t pattern_bytes[];
 

@@ -156,10 +156,10 @@ TEST_F(frame, count_has_the_limit_of_its_type)
 	EXPECT_EQ(-EPROTO, decode(self, FRAME_DATA, 0, 0));
 	EXPECT_EQ(-EPROTO, decode(self, FRAME_ZERO, 0, 0));
 	EXPECT_EQ(-EPROTO, decode(self, FRAME_WANT, 0, 0));
-	EXPECT_EQ(0, decode(self, FRAME_DATA, 0, 16));
-	EXPECT_EQ(-EPROTO, decode(self, FRAME_DATA, 0, 17));
-	EXPECT_EQ(0, decode(self, FRAME_WANT, 0, 16));
-	EXPECT_EQ(-EPROTO, decode(self, FRAME_WANT, 0, 17));
+	EXPECT_EQ(0, decode(self, FRAME_DATA, 0, 64));
+	EXPECT_EQ(-EPROTO, decode(self, FRAME_DATA, 0, 65));
+	EXPECT_EQ(0, decode(self, FRAME_WANT, 0, 64));
+	EXPECT_EQ(-EPROTO, decode(self, FRAME_WANT, 0, 65));
 	EXPECT_EQ(0, decode(self, FRAME_ZERO, 0, PAGES));
 	EXPECT_EQ(-EPROTO, decode(self, FRAME_ZERO, 0, PAGES + 1));
 	put32(self, AT_REGION, 1);

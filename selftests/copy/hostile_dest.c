@@ -7,7 +7,7 @@
 #include "harness.h"
 #include "sys.h"
 
-#define PAGES	64
+#define PAGES	128		/* two runs */
 
 #define SKIPPED(self) do { if ((self)->skipped) return; } while (0)
 
@@ -70,7 +70,7 @@ TEST_F(source, want_of_more_than_a_run_is_refused)
 {
 	SKIPPED(self);
 	source_hold(self->ends.source);
-	send_want(self->fault, self->region, 0, 17);
+	send_want(self->fault, self->region, 0, 65);
 	EXPECT_EQ(-EPROTO, source_wait_error(self->ends.source));
 	EXPECT_EQ(0, stat_read(&self->ends.source->stats.fault_bytes));
 }

@@ -105,15 +105,17 @@ TEST(address_belongs_to_the_region_it_is_in)
 	region_map_fini(&map);
 }
 
-/* A run is 64 KiB of small pages, and never less than one page. */
+/* A run is 256 KiB of small pages, and never less than one page. */
 TEST(runs_and_blocks_are_whole_pages)
 {
 	struct region region = one;
 
-	EXPECT_EQ(16, run_pages(&region));
+	EXPECT_EQ(64, run_pages(&region));
+	EXPECT_EQ(16, step_pages(&region));
 	EXPECT_EQ(512, block_pages(&region));
 	region.page_shift = 21;
 	EXPECT_EQ(1, run_pages(&region));
+	EXPECT_EQ(1, step_pages(&region));
 	EXPECT_EQ(1, block_pages(&region));
 	region.page_shift = 30;
 	EXPECT_EQ(1, run_pages(&region));
