@@ -39,4 +39,8 @@ int engine_prove(struct engine *engine);
 int engine_push_source(struct engine *engine);
 int engine_push_dest(struct engine *engine);
 
+/* Both, with engines of their own: push.c */
+int push_run(const struct site *site, struct plan *plan, struct outcome outcomes[2],
+	     struct fail *fail);
+
 #endif

@@ -82,6 +82,21 @@ static int measure(const struct site *site, const struct row *row, party_fn *sou
 }
 
 /**
+ * push_run() - a post-copy that nobody disturbs, from end to end
+ * @site: where
+ * @plan: what is moved, and over what
+ * @outcomes: receives the source's and the dest's
+ * @fail: says why not
+ *
+ * Return: 0 or -errno.
+ */
+int push_run(const struct site *site, struct plan *plan, struct outcome outcomes[2],
+	     struct fail *fail)
+{
+	return parties_run(site, push_source, push_dest, plan, outcomes, fail);
+}
+
+/**
  * push_measure() - post-copy's push: from the order to the last page placed
  * @site: where
  * @row: how many push lanes, and whether with TLS
