@@ -137,7 +137,7 @@ void channel_close(struct channel *channel);	/* and free; NULL is fine */
 void channel_shutdown(struct channel *channel);
 
 int channel_fd(const struct channel *channel);	/* for poll() */
-/* Bytes that were decrypted already: poll() does not tell of them. */
+/* Bytes that TLS has out of the socket already: poll() does not tell of them. */
 size_t channel_pending(const struct channel *channel);
 /*
  * SHA-256 of all names of the peer's certificate (x509), of the PSK name, or

@@ -17,6 +17,7 @@
 
 #define RECORD_SIZE		16384	/* bytes, the most that TLS allows */
 #define HANDSHAKE_MAX		131072	/* bytes a stranger may make us hold */
+#define INPUT_SIZE		(256u << 10)
 
 struct tls {
 	gnutls_session_t session;
@@ -26,6 +27,8 @@ struct tls {
 	size_t sealed;			/* sender only: bytes of the record that
 					 * GnuTLS holds after -EAGAIN */
 	uint8_t record[RECORD_SIZE];	/* sender only: gathers pieces */
+	size_t start, end;		/* receiver only: of @input, not taken */
+	uint8_t input[INPUT_SIZE];	/* receiver only: sealed, of the socket */
 };
 
 static int tls_errno(ssize_t code)
@@ -148,7 +151,9 @@ static ssize_t tls_receive(struct channel *channel, void *buf, size_t size)
 
 static size_t tls_pending(const struct channel *channel)
 {
-	return gnutls_record_check_pending(channel->tls->session);
+	const struct tls *tls = channel->tls;
+
+	return gnutls_record_check_pending(tls->session) + tls->end - tls->start;
 }
 
 static void tls_close(struct channel *channel)
@@ -180,6 +185,28 @@ static int session_wait(struct channel *channel, gnutls_session_t session,
 }
 
 /*
+ * GnuTLS asks for the 5 bytes of a record's header and then for the rest of
+ * it; the socket is asked for as much as there is. It is empty when GnuTLS is
+ * told so: then nothing is left here either.
+ */
+static ssize_t input_take(struct tls *tls, void *buf, size_t size)
+{
+	if (tls->start == tls->end) {
+		ssize_t got = recv(tls->fd, tls->input, sizeof(tls->input), 0);
+
+		if (got <= 0)
+			return got;
+		tls->start = 0;
+		tls->end = (size_t)got;
+	}
+	if (size > tls->end - tls->start)
+		size = tls->end - tls->start;
+	memcpy(buf, tls->input + tls->start, size);
+	tls->start += size;
+	return (ssize_t)size;
+}
+
+/*
  * GnuTLS gathers a handshake message of up to 16 MiB before it looks at it,
  * whatever its own limit says; so strangers get an end of file instead.
  * Called by GnuTLS, which reads errno behind it.
@@ -189,12 +216,14 @@ static ssize_t tls_pull(gnutls_transport_ptr_t ptr, void *buf, size_t size)
 	struct tls *tls = ptr;
 	ssize_t got;
 
-	if (tls->stranger && size > tls->shake_left)
+	if (!tls->stranger)
+		return input_take(tls, buf, size);
+	if (size > tls->shake_left)
 		size = tls->shake_left;
 	if (!size)
 		return 0;
 	got = recv(tls->fd, buf, size, 0);
-	if (tls->stranger && got > 0)
+	if (got > 0)
 		tls->shake_left -= (size_t)got;
 	return got;
 }

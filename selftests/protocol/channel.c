@@ -244,6 +244,21 @@ TEST_F(pair, pending_bytes_are_told)
 	EXPECT_EQ(0, channel_pending(self->b));
 }
 
+/* Poll() does not tell of what came with it and was taken out of the socket. */
+TEST_F(pair, what_came_along_is_pending)
+{
+	char got[100];
+
+	ASSERT_EQ(0, channel_send(self->a, "01234", 5, WAIT_MS));
+	ASSERT_EQ(0, channel_send(self->a, "56789", 5, WAIT_MS));
+	ASSERT_EQ(0, channel_receive(self->b, got, 5, WAIT_MS));
+	EXPECT_EQ(variant->security != SECURITY_NONE, channel_pending(self->b) > 0);
+	EXPECT_EQ(5, channel_receive_some(self->b, got, sizeof(got)));
+	EXPECT_EQ(0, memcmp("56789", got, 5));
+	EXPECT_EQ(0, channel_pending(self->b));
+	EXPECT_EQ(-EAGAIN, channel_receive_some(self->b, got, sizeof(got)));
+}
+
 TEST_F(pair, peers_are_who_they_proved_to_be)
 {
 	static const uint8_t nobody[32];
