@@ -31,7 +31,7 @@ static int fill_source(struct party *party)
 	const struct filling *filling = party->arg;
 	uint8_t *block = aligned_alloc(4096, RUN_SIZE);
 	int ret = block ? party_meet(party) : -ENOMEM;
-	int fd = ret ? ret : socket_connect();
+	int fd = ret ? ret : socket_connect(NULL);
 	uint64_t done;
 
 	if (fd < 0)

@@ -12,7 +12,6 @@
 
 #include "cleanup.h"
 #include "sys.h"
-#include "tools/net/net.h"
 
 #define MOVE_DIR	SITE_DIR "/move"
 #define SPARE_MIB	64		/* of memory that is not worked on */
@@ -157,32 +156,6 @@ static int guest_check(struct move *move, struct fail *fail)
 	return ret;
 }
 
-/* ---- the link ------------------------------------------------------------------- */
-
-static int link_limit(int netns, const char *name, uint64_t mbit, struct fail *fail)
-{
-	const struct net_rate rate = {
-		.rate = mbit * 1000000,
-		.burst = 128 << 10,
-		.latency_us = 50000,
-	};
-	struct net *net;
-	int ret = net_open_in(&net, netns, fail);
-
-	if (ret)
-		return ret;
-	ret = mbit ? net_limit_tbf(net, name, &rate, fail) : net_limit_none(net, name, fail);
-	net_close(net);
-	return ret == -ENOENT && !mbit ? 0 : ret;
-}
-
-static int link_set(const struct site *site, uint64_t mbit, struct fail *fail)
-{
-	int ret = link_limit(site->source_netns, SITE_LINK, mbit, fail);
-
-	return ret ?: link_limit(site->dest_netns, SITE_LINK, mbit, fail);
-}
-
 /* ---- the migration -------------------------------------------------------------- */
 
 /* From the order to move until all is there, and what was to be told was told. */
@@ -221,10 +194,8 @@ static int course_take(struct move *move, struct fail *fail)
 {
 	const struct mover *mover = move->mover;
 	uint64_t cpu_ns;
-	int ret = link_set(move->site, move->course->link_mbit, fail);
+	int ret = guest_boot(move, fail);
 
-	if (!ret)
-		ret = guest_boot(move, fail);
 	if (!ret)
 		ret = mover->prepare(move, fail);
 	if (!ret)
@@ -257,6 +228,18 @@ static void trace_write(const struct move *move)
 	file = fopen(path, "we");
 	if (file)
 		found_trace(move, file);
+}
+
+/* Over the cable that the course wants. */
+static int course_run(struct move *move, struct fail *fail)
+{
+	int ret = move->course->narrow ? site_narrow(move->site, true, fail) : 0;
+
+	if (!ret)
+		ret = course_take(move, fail);
+	if (move->course->narrow)
+		ret = site_narrow(move->site, false, ret ? NULL : fail) ?: ret;
+	return ret;
 }
 
 /* Whoever is left is a child of this process, or becomes one: main() sees to that. */
@@ -318,7 +301,7 @@ int move_run(const struct site *site, const struct course *course, const struct 
 		ret = 0;
 	plans_make(&move);
 	if (!ret)
-		ret = course_take(&move, &why);
+		ret = course_run(&move, &why);
 	if (!ret) {
 		found_all(&move);
 		trace_write(&move);

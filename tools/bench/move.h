@@ -27,7 +27,7 @@ struct course {
 	enum load load;
 	uint64_t memory_mib;	/* filled, all of it */
 	uint64_t work_mib;	/* of that: what is written */
-	uint64_t link_mbit;	/* 0: as fast as it goes */
+	bool narrow;		/* over 1 Gbit/s; else as fast as it goes */
 	uint64_t push_mib;	/* a second after the switch, until touched; 0: no limit */
 	bool precopy;		/* one round, then post-copy; else post-copy at once */
 };

@@ -13,23 +13,22 @@
 
 #include "cleanup.h"
 
-#define LINK_MBIT	1000
 #define QUICK		8
 
 static const struct course idle = {
 	"idle", LOAD_TOUCH, .memory_mib = 512, .push_mib = 1,
 };
 static const struct course busy = {
-	"busy", LOAD_TOUCH, .memory_mib = 1024, .link_mbit = LINK_MBIT,
+	"busy", LOAD_TOUCH, .memory_mib = 1024, .narrow = true,
 };
 static const struct course push = {
 	"push", LOAD_NONE, .memory_mib = 2048,
 };
 static const struct course hot = {
-	"hot", LOAD_WRITE, .memory_mib = 1024, .work_mib = 128, .link_mbit = LINK_MBIT,
+	"hot", LOAD_WRITE, .memory_mib = 1024, .work_mib = 128, .narrow = true,
 };
 static const struct course rounds = {
-	"rounds", LOAD_WRITE, .memory_mib = 1024, .work_mib = 128, .link_mbit = LINK_MBIT,
+	"rounds", LOAD_WRITE, .memory_mib = 1024, .work_mib = 128, .narrow = true,
 	.precopy = true,
 };
 

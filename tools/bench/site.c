@@ -180,7 +180,8 @@ static int end_narrow(int netns, bool on, struct fail *fail)
 
 	if (ret)
 		return ret;
-	ret = on ? net_limit_tbf(net, SITE_LINK, &rate, fail) : net_limit_none(net, SITE_LINK, fail);
+	ret = on ? net_limit_tbf(net, SITE_LINK, &rate, fail)
+		 : net_limit_none(net, SITE_LINK, fail);
 	net_close(net);
 	return ret;
 }
