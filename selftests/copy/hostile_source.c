@@ -242,8 +242,11 @@ TEST_F(dest, run_over_the_end_is_refused)
 
 TEST_F(dest, run_longer_than_a_frame_is_refused)
 {
+	struct frame frame = pattern_frame(self->region, 1, 0, 65, 1);
+
 	SKIPPED(self);
-	pattern_send(self->push, self->region, 1, 0, 65, 1);
+	/* It may be refused, and the lane shut, before all of it has left. */
+	(void)lane_send(self->push, &frame, pattern_bytes);
 	EXPECT_EQ(-EPROTO, dest_wait_error(self->ends.dest));
 }
 
