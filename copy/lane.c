@@ -182,6 +182,42 @@ static void frame_sum(struct digest *sum, struct frame *frame)
 }
 
 /**
+ * lane_gather() - have frames without pages wait for lane_flush()
+ * @lane: this thread is its only sender
+ */
+void lane_gather(struct lane *lane)
+{
+	lane->gathers = true;
+}
+
+static int output_put(struct lane *lane)
+{
+	struct iovec part = { lane->output, lane->output_size };
+
+	lane->output_size = 0;
+	return part.iov_len ? lane_put(lane, &part, 1) : 0;
+}
+
+/**
+ * lane_flush() - send what was gathered, in one system call
+ * @lane: this thread is its only sender
+ *
+ * Return: 0 or -errno, as lane_put().
+ */
+int lane_flush(struct lane *lane)
+{
+	lane->gathers = false;
+	return output_put(lane);
+}
+
+static int header_gather(struct lane *lane, const uint8_t *header)
+{
+	memcpy(lane->output + lane->output_size, header, FRAME_HEADER_SIZE);
+	lane->output_size += FRAME_HEADER_SIZE;
+	return lane->output_size == sizeof(lane->output) ? output_put(lane) : 0;
+}
+
+/**
  * lane_send() - send one frame
  * @lane: this thread is its only sender
  * @frame: what to say
@@ -200,13 +236,16 @@ int lane_send(struct lane *lane, const struct frame *frame,
 		{ header, sizeof(header) },
 		{ (void *)payload, frame_payload(frame) },
 	};
-	int count = parts[1].iov_len ? 2 : 1;
+	int ret, count = parts[1].iov_len ? 2 : 1;
 
 	frame_sum(&lane->sent, &said);
 	frame_encode(&said, header);
 	if (lane->tap)
 		return lane->tap->send(lane->tap, lane, &said, parts, count);
-	return lane_put(lane, parts, count);
+	if (lane->gathers && count == 1)
+		return header_gather(lane, header);
+	ret = output_put(lane);
+	return ret < 0 ? ret : lane_put(lane, parts, count);
 }
 
 /* The frame at the front of the input, if all of it is there. */

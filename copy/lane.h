@@ -30,6 +30,8 @@ struct lane_ops {
 	void (*close)(void *connection);
 };
 
+#define LANE_GATHERED	32	/* headers that leave together */
+
 enum lane_role { LANE_FAULT, LANE_PUSH };
 
 struct lane;
@@ -64,6 +66,9 @@ struct lane {
 	struct digest sent;		/* of the runs since the last barrier */
 	uint64_t bytes_sent;
 	size_t most;			/* at once; 0: any */
+	bool gathers;			/* headers wait in @output */
+	size_t output_size;
+	uint8_t output[LANE_GATHERED * FRAME_HEADER_SIZE];
 };
 
 int lane_create(const struct lane_ops *ops, void *connection, int fd,
@@ -76,6 +81,8 @@ void lane_stop_receiving(struct lane *lane);
 void lane_narrow(struct lane *lane, bool hurry);
 int lane_send(struct lane *lane, const struct frame *frame,
 	      const void *payload);
+void lane_gather(struct lane *lane);
+int lane_flush(struct lane *lane);
 /* For a tap: all of it, waiting as needed; uses @parts up. */
 int lane_put(struct lane *lane, struct iovec *parts, int count);
 int lane_receive_some(struct lane *lane, struct frame *frame,

@@ -146,6 +146,67 @@ TEST_F(lane, piece_smaller_than_a_header_is_enough)
 	pages_expect(self);
 }
 
+static void want_send(FIXTURE_DATA(lane) *self, uint64_t page)
+{
+	struct frame want = {
+		.type = FRAME_WANT, .region = &self->map.regions[0], .first = page, .count = 1,
+	};
+
+	ASSERT_EQ(0, lane_send(self->lane, &want, NULL));
+}
+
+static void wants_expect(FIXTURE_DATA(lane) *self, uint64_t count)
+{
+	struct frame frame;
+	const void *payload;
+	uint64_t page;
+
+	for (page = 0; page < count; page++) {
+		ASSERT_EQ(1, lane_receive_some(self->lane, &frame, &payload));
+		EXPECT_EQ(FRAME_WANT, frame.type);
+		EXPECT_EQ(page, frame.first);
+	}
+}
+
+TEST_F(lane, gathered_frames_leave_together)
+{
+	uint64_t page;
+
+	lane_gather(self->lane);
+	for (page = 0; page < 5; page++)
+		want_send(self, page);
+	EXPECT_EQ(0, self->memory.put);
+	EXPECT_EQ(0, lane_flush(self->lane));
+	EXPECT_EQ(5 * FRAME_HEADER_SIZE, self->memory.largest);
+	want_send(self, 5);
+	EXPECT_EQ(6 * FRAME_HEADER_SIZE, self->memory.put);
+	EXPECT_EQ(0, lane_flush(self->lane));
+	EXPECT_EQ(6 * FRAME_HEADER_SIZE, self->memory.put);
+	wants_expect(self, 6);
+}
+
+TEST_F(lane, more_than_can_be_gathered_leaves_before)
+{
+	uint64_t page;
+
+	lane_gather(self->lane);
+	for (page = 0; page < LANE_GATHERED + 3; page++)
+		want_send(self, page);
+	EXPECT_EQ(LANE_GATHERED * FRAME_HEADER_SIZE, self->memory.put);
+	EXPECT_EQ(0, lane_flush(self->lane));
+	wants_expect(self, LANE_GATHERED + 3);
+}
+
+TEST_F(lane, pages_do_not_overtake_what_is_gathered)
+{
+	lane_gather(self->lane);
+	want_send(self, 0);
+	pages_send(self);
+	wants_expect(self, 1);
+	pages_expect(self);
+	EXPECT_EQ(0, lane_flush(self->lane));
+}
+
 /* What came was all there was: poll() tells of more. */
 TEST_F(lane, emptied_connection_is_not_asked_at_once)
 {
