@@ -14,21 +14,13 @@
 #include "copy/dest.h"
 #include "copy/kind.h"
 #include "copy/spin.h"
+#include "copy/wants.h"
 #include "sys.h"
 
-#define WANTS_TIMED	256	/* more wants than that are not timed */
 #define ASK_AGAIN_NS	UINT64_C(3000000000)	/* without an answer */
 #define LOOK_MS		1000	/* which are these? */
 #define READY_MAX	4	/* descriptors that are waited for */
 #define LOOK_NS		(LOOK_MS * UINT64_C(1000000))
-
-/* A want on its way, for the latency statistics. */
-struct timed_want {
-	struct region *region;		/* NULL: free */
-	uint64_t page;
-	uint64_t began_ns;
-	uint64_t asked_ns;		/* last */
-};
 
 struct fault_thread {
 	struct dest_lane *lane;
@@ -37,45 +29,8 @@ struct fault_thread {
 	int epoll;
 	uint8_t *buffer;		/* one page */
 	struct spin spin;		/* for an answer */
-	unsigned int wants_timed;
-	uint64_t looked_ns;		/* when for such that go unanswered */
-	struct timed_want wants[WANTS_TIMED];
+	struct wants wants;
 };
-
-static void want_time(struct fault_thread *self, struct region *region,
-		      uint64_t page, uint64_t began_ns)
-{
-	unsigned int i;
-
-	for (i = 0; i < WANTS_TIMED; i++)
-		if (!self->wants[i].region) {
-			self->wants[i].region = region;
-			self->wants[i].page = page;
-			self->wants[i].began_ns = began_ns;
-			self->wants[i].asked_ns = began_ns;
-			self->wants_timed++;
-			return;
-		}
-}
-
-/* Pages came: whoever waited for them has waited so long. */
-static void wants_answered(struct fault_thread *self,
-			   const struct frame *frame)
-{
-	unsigned int i;
-
-	for (i = 0; i < WANTS_TIMED; i++) {
-		struct timed_want *want = &self->wants[i];
-
-		if (want->region != frame->region ||
-		    want->page - frame->first >= frame->count)
-			continue;
-		histogram_add(&self->dest->stats.fault_ns,
-			      now_ns() - want->began_ns);
-		want->region = NULL;
-		self->wants_timed--;
-	}
-}
 
 static int epoll_forget(int epoll, int fd)
 {
@@ -177,7 +132,7 @@ static int fault_one(struct fault_thread *self, const struct uffd_event *event)
 		if (before & PAGE_WAITING)
 			return 0;	/* asked for already */
 		stat_add(&dest->stats.network_faults, 1);
-		want_time(self, region, page, began_ns);
+		wants_note(&self->wants, region, page, began_ns);
 		want_send(self, region, page, 1);
 		return 0;
 	}
@@ -251,7 +206,8 @@ static int answers_read(struct fault_thread *self)
 			ret = -ECANCELED;
 		if (ret < 0)
 			return ret;
-		wants_answered(self, &frame);
+		wants_answered(&self->wants, &frame,
+			       &self->dest->stats.fault_ns);
 		digests_ask(self);
 	}
 }
@@ -274,19 +230,19 @@ static void wants_again(struct fault_thread *self)
 	uint64_t now = now_ns();
 	unsigned int i;
 
-	if (now - self->looked_ns < LOOK_NS)
+	if (now - self->wants.looked_ns < LOOK_NS)
 		return;
-	self->looked_ns = now;
+	self->wants.looked_ns = now;
 	for (i = 0; i < WANTS_TIMED && !self->alone; i++) {
-		struct timed_want *want = &self->wants[i];
+		struct timed_want *want = &self->wants.list[i];
 
 		if (!want->region || now - want->asked_ns < ASK_AGAIN_NS)
 			continue;
 		want->asked_ns = now;
 		if (page_state(dest_pages(self->dest, want->region), want->page) &
 		    PAGE_PRESENT) {
-			want->region = NULL;	/* it came by another lane */
-			self->wants_timed--;
+			/* It came by another lane. */
+			wants_forget(&self->wants, want);
 		} else {
 			want_send(self, want->region, want->page, 1);
 		}
@@ -353,9 +309,9 @@ static int look(void *woken)
 /* While an answer is due, a vCPU waits for it, and leaves its processor to us. */
 static int event_wait(struct fault_thread *self, struct woken *woken)
 {
-	int count = self->wants_timed ? spin(&self->spin, look, woken) : 0;
+	int count = self->wants.timed ? spin(&self->spin, look, woken) : 0;
 
-	return count ? count : wait_for(woken, self->wants_timed ? LOOK_MS : -1);
+	return count ? count : wait_for(woken, self->wants.timed ? LOOK_MS : -1);
 }
 
 static int serve_loop(struct fault_thread *self)
@@ -373,7 +329,7 @@ static int serve_loop(struct fault_thread *self)
 		}
 		if (count < 0)
 			return count;
-		if (self->wants_timed)
+		if (self->wants.timed)
 			wants_again(self);
 	}
 }
