@@ -31,6 +31,8 @@ struct channel {
 	int window;			/* sender of bulk: its SO_SNDBUF; 0: the
 					 * kernel's */
 	uint64_t looked_ns;		/* sender of bulk: when at its queue */
+	uint64_t acked;			/* and what had arrived by then; */
+	int64_t rate, usual;		/* bytes a second that arrive, and at best */
 	uint8_t peer[PEER_DIGEST_SIZE];	/* channel_peer() */
 	uint8_t certificate[PEER_DIGEST_SIZE];	/* of it; PSK: as @peer */
 	char peer_name[256];		/* channel_peer_name() */

@@ -23,6 +23,8 @@
 #define PUSH_QUEUE_US		200		/* that others may wait behind */
 #define PUSH_LOOK_NS		2000000		/* between two looks at the queue */
 #define PUSH_STEPS		16		/* looks, to twice the window */
+#define RATE_SMOOTH		8		/* looks that a rate is of */
+#define RATE_FORGET		8192		/* looks until the best one is forgotten */
 
 struct lane_tuning {
 	int priority;		/* SO_PRIORITY: the band of a qdisc */
@@ -88,16 +90,36 @@ static int tune_bulk(struct channel *channel)
 	return option_set(channel->fd, SOL_SOCKET, SO_SNDBUF, PUSH_BUFFER);
 }
 
-/* In proportion to the queue that is on the way; back again step by step. */
-static int window_next(const struct channel *channel)
+/* What arrives, as it is of late, and as it was at its best of late. */
+static void rate_note(struct channel *channel, const struct tcp_info *info, uint64_t passed_ns)
+{
+	double bytes = (double)(info->tcpi_bytes_acked - channel->acked);
+	int64_t rate = (int64_t)(bytes * 1e9 / (double)passed_ns);
+
+	channel->acked = info->tcpi_bytes_acked;
+	channel->rate += (rate - channel->rate) / RATE_SMOOTH;
+	channel->usual -= channel->usual / RATE_FORGET;
+	if (channel->usual < channel->rate)
+		channel->usual = channel->rate;
+}
+
+/*
+ * In proportion to the queue that is on the way; back again step by step. A
+ * queue that stays although we lose our rate is somebody else's: whoever gave
+ * way to it would never get through.
+ */
+static int window_next(struct channel *channel, uint64_t passed_ns)
 {
 	int64_t queue_us, window = channel->window;
 	struct tcp_info info;
 
 	if (info_get(channel->fd, &info))
 		return PUSH_BUFFER;
+	rate_note(channel, &info, passed_ns);
 	queue_us = (int64_t)info.tcpi_rtt - info.tcpi_min_rtt;
-	if (queue_us > PUSH_QUEUE_US)
+	if (channel->rate < channel->usual / 2)
+		window += window / 2;
+	else if (queue_us > PUSH_QUEUE_US)
 		window = window * PUSH_QUEUE_US / queue_us;
 	else
 		window += window / PUSH_STEPS;
@@ -123,8 +145,10 @@ size_t channel_narrow(struct channel *channel, bool hurry)
 	int window = channel->window;
 
 	if (window && now - channel->looked_ns > PUSH_LOOK_NS) {
+		window = window_next(channel, now - channel->looked_ns);
 		channel->looked_ns = now;
-		window = hurry ? window_next(channel) : PUSH_BUFFER;
+		if (!hurry)
+			window = PUSH_BUFFER;
 		if (window != channel->window)
 			(void)option_set(channel->fd, SOL_SOCKET, SO_SNDBUF, window);
 		channel->window = window;
