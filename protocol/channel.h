@@ -17,7 +17,7 @@
 
 #include "fail.h"
 
-#define STRADDLE_VERSION	1
+#define STRADDLE_VERSION	2
 #define STRADDLE_PORT		"49300"
 #define MIGRATION_ID_SIZE	16
 #define TOKEN_SIZE		32

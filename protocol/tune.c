@@ -20,7 +20,7 @@
 #define PUSH_BUFFER		(512 << 10)	/* bytes, on short paths */
 #define PUSH_SHORT_US		2000		/* round trip of a short path */
 #define PUSH_NARROW		(4 << 10)	/* bytes, at the least */
-#define PUSH_QUEUE_US		200		/* that others may wait behind */
+#define PUSH_QUEUE_US		100		/* that others may wait behind */
 #define PUSH_LOOK_NS		2000000		/* between two looks at the queue */
 #define PUSH_STEPS		16		/* looks, to twice the window */
 #define RATE_SMOOTH		8		/* looks that a rate is of */

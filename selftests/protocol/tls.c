@@ -444,18 +444,18 @@ TEST(another_version_is_told_which)
 	preamble.version = STRADDLE_VERSION + 1;
 	server = raw_run(NULL, &preamble, sizeof(preamble), false);
 	EXPECT_EQ(-EPROTONOSUPPORT, server.ret);
-	EXPECT_WORDS("the peer speaks protocol version 2, this host version 1", server.fail);
+	EXPECT_WORDS("the peer speaks protocol version 3, this host version 2", server.fail);
 
-	/* and a client reads of the answer what a server of version 2 says */
+	/* and a client reads of the answer what a server of version 3 says */
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
 	memset(&reply, 0, sizeof(reply));
 	memcpy(reply.magic, preamble.magic, sizeof(reply.magic));
-	reply.version = 2;
+	reply.version = STRADDLE_VERSION + 1;
 	reply.verdict = PREAMBLE_VERSION;
 	ASSERT_EQ(sizeof(reply), send(fds[0], &reply, sizeof(reply), 0));
 	EXPECT_EQ(-EPROTONOSUPPORT, preamble_answered(fds[1], "host-b", SECURITY_NONE,
 						      now_ns() + 1000000000u, &fail));
-	EXPECT_WORDS("host-b speaks protocol version 2, this host version 1", fail);
+	EXPECT_WORDS("host-b speaks protocol version 3, this host version 2", fail);
 	close(fds[0]);
 	close(fds[1]);
 }
