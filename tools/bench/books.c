@@ -66,9 +66,12 @@ static double source_bits(const struct engine *engine)
 	return (double)(words * BITS_PER_WORD) / (double)engine->map.regions[0].pages;
 }
 
+/* The ledgers are in the same file, as many whatever the guest's size is. */
 static double dest_bits(const struct engine *engine)
 {
-	return (double)(engine->dest->states.size * 8) / (double)engine->map.regions[0].pages;
+	uint64_t pages = engine->map.regions[0].pages;
+
+	return (double)(pages_words(pages) * BITS_PER_WORD) / (double)pages;
 }
 
 static int books_source(struct party *party)

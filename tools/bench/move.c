@@ -90,7 +90,11 @@ static void plans_make(struct move *move)
 			.dir = MOVE_DIR,
 			.name = names[i],
 			.memory_mib = move->course->memory_mib + SPARE_MIB,
-			.netns = i ? site->dest_netns : site->source_netns,
+			.host = {
+				.netns = i ? site->dest_netns : site->source_netns,
+				.source = !i,
+				.apart = move->course->load == LOAD_TOUCH,
+			},
 		};
 }
 
@@ -300,6 +304,8 @@ int move_run(const struct site *site, const struct course *course, const struct 
 	if (ret == -EEXIST)
 		ret = 0;
 	plans_make(&move);
+	/* Both QEMUs have it in the end. */
+	memory_warm(2 * course->memory_mib << 20);
 	if (!ret)
 		ret = course_run(&move, &why);
 	if (!ret) {

@@ -17,7 +17,8 @@
 
 enum load {
 	LOAD_NONE,		/* the guest sleeps */
-	LOAD_TOUCH,		/* from resume on it touches what may be missing */
+	LOAD_TOUCH,		/* from resume on it touches what may be missing; each
+				 * host has processors of its own then */
 	LOAD_WRITE,		/* it writes random pages, before and after */
 	LOAD_SWEEP,		/* likewise, one after the other */
 };

@@ -59,7 +59,7 @@ static int agent_start(struct move *move, int side, struct fail *fail)
 	(void)unlink(control);
 	snprintf(state, sizeof(state), SITE_DIR "/move/state-%d", side);
 	snprintf(log, sizeof(log), SITE_DIR "/move/straddled-%d.log", side);
-	move->agents[side] = program_start(move->plans[side].netns, argv, log, fail);
+	move->agents[side] = program_start(&move->plans[side].host, argv, log, fail);
 	if (move->agents[side] < 0)
 		return move->agents[side];
 	return agent_await(control, fail);
@@ -86,7 +86,7 @@ static pid_t command_start(struct move *move, const char *const more[], const ch
 	control_path(0, control, sizeof(control));
 	while (*more && n < ARGS_MAX - 1)
 		argv[n++] = *more++;
-	return program_start(move->plans[0].netns, argv, output, fail);
+	return program_start(&move->plans[0].host, argv, output, fail);
 }
 
 static void guest_names(char *here, char *there, size_t size)

@@ -13,13 +13,15 @@
 
 #include "cleanup.h"
 #include "sys.h"
+#include "tools/bench/site.h"
 
 #define END_MS		5000
 
-static void child_run(int netns, const char *const argv[], int output)
+static void child_run(const struct host *host, const char *const argv[], int output)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (setns(netns, CLONE_NEWNET) || dup2(output, STDOUT_FILENO) < 0 ||
+	if ((host->apart && party_apart(host->source)) ||
+	    setns(host->netns, CLONE_NEWNET) || dup2(output, STDOUT_FILENO) < 0 ||
 	    dup2(output, STDERR_FILENO) < 0)
 		_exit(126);
 	execv(argv[0], (char *const *)(uintptr_t)argv);
@@ -28,14 +30,15 @@ static void child_run(int netns, const char *const argv[], int output)
 
 /**
  * program_start() - start a program that ends with us
- * @netns: host it runs on
+ * @host: where
  * @argv: path and arguments, NULL at the end
  * @output: file for all it prints
  * @fail: says why not
  *
  * Return: its pid or -errno. That it could not be run shows in its status.
  */
-pid_t program_start(int netns, const char *const argv[], const char *output, struct fail *fail)
+pid_t program_start(const struct host *host, const char *const argv[], const char *output,
+		    struct fail *fail)
 {
 	__cleanup_fd int fd = sys_ret(open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
 	pid_t pid;
@@ -45,7 +48,7 @@ pid_t program_start(int netns, const char *const argv[], const char *output, str
 	fflush(NULL);
 	pid = sys_ret(fork());
 	if (!pid)
-		child_run(netns, argv, fd);
+		child_run(host, argv, fd);
 	return pid < 0 ? fail_set(fail, pid, "cannot start %s: %s", argv[0], strerror(-pid)) : pid;
 }
 

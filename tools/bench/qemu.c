@@ -63,7 +63,7 @@ static int spawn(struct qemu *qemu, const struct qemu_plan *plan, struct fail *f
 	ret = kernel_write(kernel);
 	if (ret)
 		return fail_set(fail, ret, "cannot write %s: %s", kernel, strerror(-ret));
-	qemu->pid = program_start(plan->netns, argv, log, fail);
+	qemu->pid = program_start(&plan->host, argv, log, fail);
 	return qemu->pid < 0 ? qemu->pid : 0;
 }
 

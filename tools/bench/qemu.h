@@ -16,7 +16,7 @@ struct qemu_plan {
 	const char *name;		/* of these, in there: "source" */
 	const char *incoming;		/* what its guest comes from; NULL: it boots */
 	uint64_t memory_mib;
-	int netns;
+	struct host host;
 };
 
 struct qemu {
