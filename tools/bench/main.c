@@ -2,6 +2,7 @@
 /* main.c - straddle-bench: measure the rows, print and write what came out. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -179,6 +180,8 @@ int main(int argc, char **argv)
 	struct report report;
 	int status = 1;
 
+	/* Whoever is talked to may end at any time; writing says so. */
+	signal(SIGPIPE, SIG_IGN);
 	if (options_parse(&options, argc, argv))
 		return 2;
 	if (options.help) {

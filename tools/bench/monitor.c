@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "cleanup.h"
 #include "sys.h"
 #include "tools/bench/program.h"
 
@@ -54,11 +56,13 @@ static int line_read(struct monitor *monitor, struct json_object **object)
 	}
 }
 
+/* At once: QEMU does not wait for the line's end, and may be gone by then. */
 static int send_line(struct monitor *monitor, const char *command)
 {
-	int ret = sys_write_all(monitor->fd, command, strlen(command));
+	__cleanup_free char *line = NULL;
+	int size = asprintf(&line, "%s\n", command);
 
-	return ret ?: sys_write_all(monitor->fd, "\n", 1);
+	return size < 0 ? -ENOMEM : sys_write_all(monitor->fd, line, (size_t)size);
 }
 
 /**

@@ -73,9 +73,11 @@ struct move {
 	struct qemu_plan plans[2];
 	struct qemu source, dest;
 	pid_t agents[2], command;	/* of the mover, where it has such */
-	bool switched;			/* of the mover: it was told to */
+	bool switched, ended;		/* of the mover: it was told to */
+	uint64_t asked;			/* of the mover: pages, when it had ended */
 	uint64_t began_us, done_us;
-	uint64_t cpu_ns;		/* of who moves, when it began */
+	uint64_t cpu_ns;		/* of who moves */
+	uint64_t source_cpu_ns;		/* of a source's QEMU that is gone */
 	struct series series;
 	struct samples samples;
 	double found[FINDINGS];
@@ -88,7 +90,7 @@ struct mover {
 	bool postcopy;
 	int (*prepare)(struct move *move, struct fail *fail);
 	int (*start)(struct move *move, struct fail *fail);
-	int (*step)(struct move *move, struct fail *fail);	/* 1: all is there */
+	int (*step)(struct move *move, struct fail *fail);	/* 1: all is there, and gone here */
 	int (*hurry)(struct move *move, struct fail *fail);	/* without limit */
 	uint64_t (*cpu_ns)(const struct move *move);
 	int (*faults)(struct move *move, double *faults, struct fail *fail);

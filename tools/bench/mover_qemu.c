@@ -113,11 +113,32 @@ static bool switch_due(const struct move *move, const struct standing *standing)
 	       (!move->course->precopy || standing->syncs > 1);
 }
 
+/* As after ours: the guest is at the dest, and nothing of it at the source. */
+static int source_quit(struct move *move, uint64_t asked, struct fail *fail)
+{
+	move->ended = true;
+	move->asked = asked;
+	move->source_cpu_ns = program_cpu_ns(move->source.pid);
+	return ask(&move->source.monitor, fail, "{\"execute\":\"quit\"}");
+}
+
+static int source_gone(struct move *move)
+{
+	int status, ret = program_ended(move->source.pid, &status);
+
+	if (ret == 1)
+		move->source.pid = 0;
+	return ret;
+}
+
 static int qemu_step(struct move *move, struct fail *fail)
 {
 	struct standing source, dest;
-	int ret = standing_get(&move->source.monitor, &source, fail);
+	int ret;
 
+	if (move->ended)
+		return source_gone(move);
+	ret = standing_get(&move->source.monitor, &source, fail);
 	if (!ret && switch_due(move, &source)) {
 		move->switched = true;
 		ret = ask(&move->source.monitor, fail, "{\"execute\":\"migrate-start-postcopy\"}");
@@ -125,7 +146,9 @@ static int qemu_step(struct move *move, struct fail *fail)
 	if (ret || strcmp(source.status, "completed"))
 		return ret;
 	ret = standing_get(&move->dest.monitor, &dest, fail);
-	return ret ?: !strcmp(dest.status, "completed");
+	if (ret || strcmp(dest.status, "completed"))
+		return ret;
+	return source_quit(move, source.requests, fail);
 }
 
 static int qemu_hurry(struct move *move, struct fail *fail)
@@ -136,16 +159,16 @@ static int qemu_hurry(struct move *move, struct fail *fail)
 /* The guest sleeps where this is looked at, so that the rest is the migration. */
 static uint64_t qemu_cpu_ns(const struct move *move)
 {
-	return program_cpu_ns(move->source.pid) + program_cpu_ns(move->dest.pid);
+	uint64_t source_ns = move->ended ? move->source_cpu_ns : program_cpu_ns(move->source.pid);
+
+	return source_ns + program_cpu_ns(move->dest.pid);
 }
 
 static int qemu_faults(struct move *move, double *faults, struct fail *fail)
 {
-	struct standing source;
-	int ret = standing_get(&move->source.monitor, &source, fail);
-
-	*faults = (double)source.requests;
-	return ret;
+	(void)fail;
+	*faults = (double)move->asked;
+	return 0;
 }
 
 #define QEMU_OPS .prepare = qemu_prepare, .start = qemu_start_move, .step = qemu_step, \

@@ -20,6 +20,7 @@
 static void child_run(const struct host *host, const char *const argv[], int output)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGPIPE, SIG_DFL);
 	if ((host->apart && party_apart(host->source)) ||
 	    setns(host->netns, CLONE_NEWNET) || dup2(output, STDOUT_FILENO) < 0 ||
 	    dup2(output, STDERR_FILENO) < 0)
