@@ -293,10 +293,15 @@ static int input_more(struct lane *lane)
 	return 0;
 }
 
+static bool has_pending(const struct lane *lane)
+{
+	return lane->ops->pending && lane->ops->pending(lane->connection);
+}
+
 /* A frame, and nothing behind it: poll() tells sooner of the next one. */
 static bool input_over(struct lane *lane)
 {
-	bool over = lane->emptied && lane->start == lane->end;
+	bool over = lane->emptied && lane->start == lane->end && !has_pending(lane);
 
 	lane->emptied = false;
 	return over;

@@ -18,13 +18,15 @@
 /*
  * A connection, non-blocking. -EAGAIN: nothing can move now, wait in poll();
  * 0 from receive_some(): end of file; less than it might bring: poll() tells of
- * the rest. narrow(), or NULL, says how many bytes
- * are to be sent at once, 0: any, and keeps little on the way if @hurry.
+ * the rest, unless pending(), or NULL, says that bytes are out of the socket
+ * already. narrow(), or NULL, says how many bytes are to be sent at once, 0: any,
+ * and keeps little on the way if @hurry.
  */
 struct lane_ops {
 	ssize_t (*sendv_some)(void *connection, const struct iovec *parts,
 			      int count);
 	ssize_t (*receive_some)(void *connection, void *buf, size_t size);
+	size_t (*pending)(void *connection);
 	size_t (*narrow)(void *connection, bool hurry);
 	void (*shutdown)(void *connection);
 	void (*close)(void *connection);

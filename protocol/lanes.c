@@ -25,6 +25,11 @@ static ssize_t lane_receive_bytes(void *connection, void *buf, size_t size)
 	return channel_receive_some(connection, buf, size);
 }
 
+static size_t lane_pending(void *connection)
+{
+	return channel_pending(connection);
+}
+
 static size_t lane_hurry(void *connection, bool hurry)
 {
 	return channel_narrow(connection, hurry);
@@ -43,6 +48,7 @@ static void lane_close(void *connection)
 static const struct lane_ops channel_lane_ops = {
 	.sendv_some = lane_sendv_some,
 	.receive_some = lane_receive_bytes,
+	.pending = lane_pending,
 	.narrow = lane_hurry,
 	.shutdown = lane_break,
 	.close = lane_close,

@@ -15,6 +15,7 @@ struct memory {
 	size_t put, got;		/* bytes of it */
 	size_t largest;			/* put at once */
 	size_t most;			/* what narrow() answers */
+	size_t pending;			/* what pending() answers */
 	unsigned int asked;		/* how often for bytes */
 	bool hurry;			/* what narrow() was told */
 };
@@ -50,6 +51,11 @@ static ssize_t memory_receive(void *connection, void *buf, size_t size)
 	return (ssize_t)size;
 }
 
+static size_t memory_pending(void *connection)
+{
+	return ((struct memory *)connection)->pending;
+}
+
 static size_t memory_narrow(void *connection, bool hurry)
 {
 	struct memory *memory = connection;
@@ -66,6 +72,7 @@ static void memory_close(void *connection)
 static const struct lane_ops memory_ops = {
 	.sendv_some = memory_sendv,
 	.receive_some = memory_receive,
+	.pending = memory_pending,
 	.narrow = memory_narrow,
 	.shutdown = memory_close,
 	.close = memory_close,
@@ -222,6 +229,19 @@ TEST_F(lane, emptied_connection_is_not_asked_at_once)
 	EXPECT_EQ(2, self->memory.asked);
 	pages_send(self);
 	pages_expect(self);
+}
+
+/* Of what TLS has out of the socket already poll() does not tell. */
+TEST_F(lane, pending_bytes_are_asked_for_at_once)
+{
+	struct frame frame;
+	const void *payload;
+
+	pages_send(self);
+	self->memory.pending = 1;
+	pages_expect(self);
+	EXPECT_EQ(0, lane_receive_some(self->lane, &frame, &payload));
+	EXPECT_EQ(2, self->memory.asked);
 }
 
 /* The rest of a frame is asked for until there is no more of it. */
