@@ -54,7 +54,7 @@ TEST_F(engine, postcopy_alone_brings_every_page)
 	ends_compare(&self->ends);
 	EXPECT_EQ(0, stat_read(&self->ends.dest->stats.bad_runs));
 	EXPECT_EQ(0, source_unsent_pages(self->ends.source));
-	EXPECT_EQ(0, self->ends.source->wanted_ns);
+	EXPECT_EQ(0, stat_read(&self->ends.source->wanted_ns));
 }
 
 TEST_F(engine, precopy_that_converged_leaves_nothing_missing)
@@ -127,7 +127,7 @@ TEST_F(engine, touched_page_comes_over_the_fault_lane)
 		  stat_read(&self->ends.dest->stats.network_faults));
 	EXPECT_EQ(stat_read(&self->ends.source->stats.wants),
 		  stat_read(&self->ends.dest->stats.network_faults));
-	EXPECT_NE(0, self->ends.source->wanted_ns);
+	EXPECT_NE(0, stat_read(&self->ends.source->wanted_ns));
 	ends_push(&self->ends);
 	ends_finish(&self->ends);
 	ends_compare(&self->ends);
