@@ -165,11 +165,12 @@ static int guest_check(struct move *move, struct fail *fail)
 /* From the order to move until all is there, and what was to be told was told. */
 static int follow(struct move *move, struct fail *fail)
 {
-	bool touching = move->course->load == LOAD_TOUCH, begun = false, hurried = !touching;
+	bool touching = move->course->load == LOAD_TOUCH, begun = false;
+	bool limited = move->course->push_mib;
 	uint64_t limit = now_ns() + LIMIT_MS * 1000000ull;
 	int ret = 0;
 
-	while (!ret && !(move->done_us && hurried)) {
+	while (!ret && !(move->done_us && (!touching || found_samples(move)))) {
 		ret = listen_once(move);
 		if (!ret && !move->done_us) {
 			ret = move->mover->step(move, fail);
@@ -183,8 +184,8 @@ static int follow(struct move *move, struct fail *fail)
 			begun = true;
 			ret = touch_begin(move);
 		}
-		if (!ret && !hurried && found_samples(move)) {
-			hurried = true;
+		if (!ret && limited && found_samples(move)) {
+			limited = false;
 			ret = move->mover->hurry(move, fail);
 		}
 		if (!ret && now_ns() > limit)
