@@ -9,6 +9,7 @@
 
 #include "protocol/accept.h"
 #include "protocol/lane_greet.h"
+#include "protocol/lanes.h"
 #include "protocol/phase.h"
 #include "protocol/storage.h"
 

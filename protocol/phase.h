@@ -208,9 +208,6 @@ int lane_channel(struct migration *m, enum channel_role role,
 		 unsigned int index, struct channel **channel);
 int lane_add(struct migration *m, enum channel_role role, unsigned int index,
 	     struct channel *channel);
-int lane_over_channel(struct channel *channel, enum lane_role role,
-		      unsigned int index, struct region_map *map,
-		      struct lane **lane);
 
 /* page_set.c, state.c: what Perform sends last */
 typedef int page_set_fn(struct migration *m, struct region *region,

@@ -18,6 +18,7 @@
 #include "log.h"
 #include "copy/digest.h"
 #include "protocol/accept.h"
+#include "protocol/lanes.h"
 #include "protocol/phase.h"
 #include "scripted.h"
 #include "sys.h"

@@ -17,7 +17,7 @@
 
 #define PAIRS_MAX	101
 
-/* What of a transfer, or of a thread's waits. "false" is USUAL, "true" CPU_TIME. */
+/* What of a transfer, or of a thread's waits. */
 enum aspect { USUAL, CPU_TIME, P99 };	/* USUAL: throughput, the median */
 
 enum sense { AT_LEAST, AT_MOST, NO_GOAL };
@@ -83,6 +83,7 @@ void options_help(void);
 extern const struct row rows[];
 extern const unsigned int rows_count;
 
+int double_compare(const void *a, const void *b);
 void result_make(const struct row *row, double *ours, double *peer, unsigned int pairs,
 		 struct result *result);
 int row_run(const struct site *site, const struct row *row, unsigned int pairs,

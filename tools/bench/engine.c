@@ -12,58 +12,19 @@
 #include <string.h>
 
 #include "copy/kind.h"
+#include "protocol/lanes.h"
 #include "sys.h"
 
 #define LANES_MAX	16
 #define SOURCE_ADDRESS	0x100000000ull	/* nobody maps the source's memory */
 #define WAIT_MS		60000
 
-static ssize_t lane_sendv(void *connection, const struct iovec *parts, int count)
-{
-	return channel_sendv_some(connection, parts, count);
-}
-
-static ssize_t lane_take(void *connection, void *buf, size_t size)
-{
-	return channel_receive_some(connection, buf, size);
-}
-
-static size_t lane_pending(void *connection)
-{
-	return channel_pending(connection);
-}
-
-static size_t lane_hurry(void *connection, bool hurry)
-{
-	return channel_narrow(connection, hurry);
-}
-
-static void lane_break(void *connection)
-{
-	channel_shutdown(connection);
-}
-
-static void lane_close(void *connection)
-{
-	channel_close(connection);
-}
-
-static const struct lane_ops lane_ops = {
-	.sendv_some = lane_sendv,
-	.receive_some = lane_take,
-	.pending = lane_pending,
-	.narrow = lane_hurry,
-	.shutdown = lane_break,
-	.close = lane_close,
-};
-
 static int lane_add(struct engine *engine, struct channel *channel, enum channel_role role,
 		    unsigned int index)
 {
 	struct lane *lane;
-	int ret = lane_create(&lane_ops, channel, channel_fd(channel),
-			      role == ROLE_PUSH ? LANE_PUSH : LANE_FAULT, index, &engine->map,
-			      &lane);
+	int ret = lane_over_channel(channel, role == ROLE_PUSH ? LANE_PUSH : LANE_FAULT, index,
+				    &engine->map, &lane);
 
 	if (ret)
 		return ret;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sys.h"
+#include "tools/bench/bench.h"
 #include "tools/bench/move.h"
 
 #define BACK_US		100000u		/* the rate is of so long a time */
@@ -69,7 +70,7 @@ static int beat_add(struct series *series, uint64_t wrote)
 static int samples_begin(struct samples *samples, uint64_t count)
 {
 	samples->us = calloc(count + 1, sizeof(*samples->us));
-	samples->room = samples->wanted = count;
+	samples->wanted = count;
 	samples->told = true;
 	return samples->us ? 0 : -ENOMEM;
 }
@@ -162,20 +163,13 @@ bool found_back(const struct move *move)
 	return back_us(move);
 }
 
-static int compare(const void *a, const void *b)
-{
-	double left = *(const double *)a, right = *(const double *)b;
-
-	return left < right ? -1 : left > right;
-}
-
 static void faults_sum_up(struct move *move)
 {
 	struct samples *samples = &move->samples;
 
 	if (!samples->count)
 		return;
-	qsort(samples->us, samples->count, sizeof(*samples->us), compare);
+	qsort(samples->us, samples->count, sizeof(*samples->us), double_compare);
 	move->found[FOUND_FAULT_P50] = samples->us[samples->count / 2];
 	move->found[FOUND_FAULT_P99] = samples->us[samples->count * 99 / 100];
 }

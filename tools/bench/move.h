@@ -60,7 +60,7 @@ struct series {
 
 struct samples {
 	double *us;
-	size_t count, room, wanted;
+	size_t count, wanted;
 	bool told;		/* how many there are */
 };
 
@@ -85,7 +85,6 @@ struct move {
 
 struct mover {
 	const char *name;		/* "qemu-postcopy" */
-	const char *words;
 	const char *capabilities[2];	/* of a QEMU that moves its guest itself */
 	bool postcopy;
 	int (*prepare)(struct move *move, struct fail *fail);

@@ -175,16 +175,16 @@ static int qemu_faults(struct move *move, double *faults, struct fail *fail)
 	.hurry = qemu_hurry, .cpu_ns = qemu_cpu_ns, .faults = qemu_faults
 
 const struct mover mover_qemu = {
-	.name = "qemu", .words = "QEMU's post-copy", .postcopy = true,
+	.name = "qemu", .postcopy = true,
 	.capabilities = { "postcopy-ram" }, QEMU_OPS
 };
 
 const struct mover mover_qemu_preempt = {
-	.name = "qemu-preempt", .words = "QEMU's post-copy with postcopy-preempt", .postcopy = true,
+	.name = "qemu-preempt", .postcopy = true,
 	.capabilities = { "postcopy-ram", "postcopy-preempt" }, QEMU_OPS
 };
 
 const struct mover mover_qemu_multifd = {
-	.name = "qemu-multifd", .words = "QEMU's pre-copy with multifd, 2 channels",
+	.name = "qemu-multifd",
 	.capabilities = { "multifd" }, QEMU_OPS
 };

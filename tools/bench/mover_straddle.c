@@ -202,7 +202,7 @@ static int straddle_faults(struct move *move, double *faults, struct fail *fail)
 }
 
 const struct mover mover_straddle = {
-	.name = "straddle", .words = "straddle", .postcopy = true,
+	.name = "straddle", .postcopy = true,
 	.prepare = straddle_prepare, .start = straddle_start, .step = straddle_step,
 	.hurry = straddle_hurry, .cpu_ns = straddle_cpu_ns, .faults = straddle_faults,
 };

@@ -79,24 +79,29 @@ static void spread_put(FILE *file, const struct spread *spread)
 	fprintf(file, " %g %g %g", spread->median, spread->min, spread->max);
 }
 
+/* A line of data: @label, ours and the peer's; nothing where a row was not measured. */
+static void pair_put(FILE *file, const struct report *report, const char *id, const char *label)
+{
+	const struct result *result = result_of(report, id);
+
+	if (!result)
+		return;
+	fputs(label, file);
+	spread_put(file, &result->ours);
+	spread_put(file, &result->peer);
+	fputc('\n', file);
+}
+
 static void downtime_script(FILE *file, const struct report *report, const char *dir)
 {
-	static const unsigned int sizes[] = { 16, 256, 1024, 4096 };
+	static const char *const sizes[] = { "16", "256", "1024", "4096" };
 	unsigned int i;
 	char id[32];
 
 	fprintf(file, "$down << END\n");
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		const struct result *result;
-
-		snprintf(id, sizeof(id), "vm-down-%u", sizes[i]);
-		result = result_of(report, id);
-		if (!result)
-			continue;
-		fprintf(file, "%u", sizes[i]);
-		spread_put(file, &result->ours);
-		spread_put(file, &result->peer);
-		fputc('\n', file);
+		snprintf(id, sizeof(id), "vm-down-%s", sizes[i]);
+		pair_put(file, report, id, sizes[i]);
 	}
 	fprintf(file, "END\n");
 	head(file, dir, "downtime", 420);
@@ -114,16 +119,8 @@ static void faults_script(FILE *file, const struct report *report, const char *d
 	unsigned int i;
 
 	fprintf(file, "$faults << END\n");
-	for (i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
-		const struct result *result = result_of(report, ids[i]);
-
-		if (!result)
-			continue;
-		fprintf(file, "\"%s\"", ids[i]);
-		spread_put(file, &result->ours);
-		spread_put(file, &result->peer);
-		fputc('\n', file);
-	}
+	for (i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+		pair_put(file, report, ids[i], ids[i]);
 	fprintf(file, "END\n");
 	head(file, dir, "faults", 420);
 	fprintf(file, "set title 'A network fault, measured in the guest (medians of runs)'\n"

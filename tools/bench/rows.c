@@ -91,7 +91,14 @@ const struct row rows[] = {
 
 const unsigned int rows_count = sizeof(rows) / sizeof(rows[0]);
 
-static int compare(const void *a, const void *b)
+/**
+ * double_compare() - for qsort(), the smallest first
+ * @a: a double
+ * @b: another one
+ *
+ * Return: below 0, 0 or above it.
+ */
+int double_compare(const void *a, const void *b)
 {
 	double left = *(const double *)a, right = *(const double *)b;
 
@@ -102,7 +109,7 @@ static struct spread spread_of(double *values, unsigned int count)
 {
 	unsigned int middle = count / 2;
 
-	qsort(values, count, sizeof(*values), compare);
+	qsort(values, count, sizeof(*values), double_compare);
 	return (struct spread){
 		.min = values[0],
 		.median = count % 2 ? values[middle]
