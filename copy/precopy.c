@@ -9,6 +9,7 @@
 struct scan {
 	struct source *source;
 	struct region *region;
+	struct uffd_tracker *tracker;	/* where it is about writes */
 };
 
 static int mark_dirty(struct range range, void *arg)
@@ -74,6 +75,44 @@ static uint64_t gap_end(const struct bitmap *dirty, uint64_t first)
 	return end;
 }
 
+/* What is dirty already is not looked at again. */
+static int each_gap(struct scan *scan,
+		    int (*look)(struct scan *scan, uint64_t first, uint64_t count))
+{
+	const struct bitmap *dirty = &scan->source->regions[scan->region->id].dirty;
+	uint64_t first, end = 0;
+
+	for (;;) {
+		int ret;
+
+		first = bitmap_next(dirty, end, dirty->bits, false);
+		if (first >= dirty->bits)
+			return 0;
+		end = gap_end(dirty, first);
+		ret = look(scan, first, end - first);
+		if (ret)
+			return ret;
+	}
+}
+
+static int look_populated(struct scan *scan, uint64_t first, uint64_t count)
+{
+	return scan->region->kind->populated(scan->region, first, count, mark_dirty, scan);
+}
+
+static int look_written(struct scan *scan, uint64_t first, uint64_t count)
+{
+	return uffd_written(scan->tracker, page_range(scan->region, first, count),
+			    mark_written, scan);
+}
+
+/* A hole that was punched into a file is no write. */
+static int look_unmapped(struct scan *scan, uint64_t first, uint64_t count)
+{
+	return uffd_unmapped(scan->tracker, page_range(scan->region, first, count),
+			     mark_holes, scan);
+}
+
 /**
  * source_populated() - everything that was ever written is to be sent
  * @source: no round runs. With dirty tracking: it was armed before this call
@@ -90,18 +129,9 @@ int source_populated(struct source *source)
 	int ret = 0;
 
 	for (i = 0; i < source->map->count && !ret; i++) {
-		const struct bitmap *dirty = &source->regions[i].dirty;
-		struct scan scan = { source, &source->map->regions[i] };
-		uint64_t first = 0, end = 0;
+		struct scan scan = { .source = source, .region = &source->map->regions[i] };
 
-		while (!ret) {
-			first = bitmap_next(dirty, end, dirty->bits, false);
-			if (first >= dirty->bits)
-				break;
-			end = gap_end(dirty, first);
-			ret = scan.region->kind->populated(scan.region, first,
-					end - first, mark_dirty, &scan);
-		}
+		ret = each_gap(&scan, look_populated);
 	}
 	return ret;
 }
@@ -111,8 +141,8 @@ int source_populated(struct source *source)
  * @source: no round runs
  * @tracker: armed over all regions; it is armed again in the same step
  *
- * A hole that was punched into a file is no write; it is looked for where
- * something was sent that is not mapped any more.
+ * A hole that was punched into a file is looked for where something was sent
+ * that is not mapped any more.
  *
  * Until source_hold() the sent bitmap is free, and remembers here which pages
  * the previous scans found.
@@ -125,17 +155,37 @@ int source_written(struct source *source, struct uffd_tracker *tracker)
 	int ret = 0;
 
 	for (i = 0; i < source->map->count && !ret; i++) {
-		struct scan scan = { source, &source->map->regions[i] };
-		struct region *region = scan.region;
+		struct region *region = &source->map->regions[i];
+		struct scan scan = { source, region, tracker };
 
-		ret = uffd_written(tracker,
-				   page_range(region, 0, region->pages),
-				   mark_written, &scan);
+		ret = look_written(&scan, 0, region->pages);
 		if (!ret && region->kind->is_hole)
-			ret = uffd_unmapped(tracker,
-					    page_range(region, 0,
-						       region->pages),
-					    mark_holes, &scan);
+			ret = each_gap(&scan, look_unmapped);
+	}
+	return ret;
+}
+
+/**
+ * source_written_since() - source_written() again, for a guest that stood still
+ * @source: no round ran since source_written(), nor should the guest have
+ * @tracker: armed over all regions
+ *
+ * What is dirty already is not looked at again: nothing is lost if it was
+ * written. Its pages stay unarmed then, as after any write.
+ *
+ * Return: 0 or -errno.
+ */
+int source_written_since(struct source *source, struct uffd_tracker *tracker)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < source->map->count && !ret; i++) {
+		struct scan scan = { source, &source->map->regions[i], tracker };
+
+		ret = each_gap(&scan, look_written);
+		if (!ret && scan.region->kind->is_hole)
+			ret = each_gap(&scan, look_unmapped);
 	}
 	return ret;
 }

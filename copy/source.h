@@ -100,6 +100,7 @@ void source_fail(struct source *source, int error);
 
 int source_populated(struct source *source);
 int source_written(struct source *source, struct uffd_tracker *tracker);
+int source_written_since(struct source *source, struct uffd_tracker *tracker);
 uint64_t source_dirty_bytes(const struct source *source);
 uint64_t source_unsent_pages(const struct source *source);
 

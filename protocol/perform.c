@@ -40,6 +40,7 @@ int perform_stop(struct migration *m)
 		ret = part_time(m, &m->progress.downtime_pause_ns, pause_ask);
 		m->paused_by_us = m->description.running;
 	}
+	m->looked = m->drained;
 	m->drained = false;	/* it stands still for good */
 	if (!ret)
 		ret = owner_move(m, STATE_STOPPED);
@@ -89,8 +90,10 @@ int perform_compare(struct migration *m)
 
 static int scan_last(struct migration *m)
 {
-	m->progress.downtime_scan_ns = 0;
-	return source_written(m->source, &m->tracker);
+	if (!m->looked)
+		m->progress.downtime_scan_ns = 0;
+	return m->looked ? source_written_since(m->source, &m->tracker)
+			 : source_written(m->source, &m->tracker);
 }
 
 /* What the guest wrote up to the stop, then the last round or none. */

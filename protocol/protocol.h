@@ -312,6 +312,7 @@ struct migration {
 	bool paused_by_us;
 	bool drained;			/* stands still for a look */
 	uint64_t drained_ns;		/* since when */
+	bool looked;			/* and was looked at so, before its stop */
 	bool never_ran;			/* the dest promised it */
 	Straddle__Answer *complete;	/* COMPLETE that came early, owned */
 	bool switch_asked;		/* COMMAND_POSTCOPY came */

@@ -95,6 +95,31 @@ TEST_F(engine, writer_is_followed_round_by_round)
 	ends_compare(&self->ends);
 }
 
+TEST_F(engine, what_is_written_after_a_look_is_found_by_the_next)
+{
+	struct source *source = self->ends.source;
+	const uint64_t half = self->pages / 2, few = self->pages / 4;
+
+	SKIPPED(self);
+	ends_track(&self->ends);
+	ASSERT_EQ(0, source_populated(source));
+	ends_round(&self->ends);
+	ASSERT_EQ(0, guest_write(&self->ends.here, half, few, 2));
+	ASSERT_EQ(0, source_written(source, &self->ends.tracker));
+	ASSERT_EQ(0, guest_write(&self->ends.here, half, few, 3));
+	ASSERT_EQ(0, guest_write(&self->ends.here, 0, 1, 3));
+	ASSERT_EQ(0, source_written_since(source, &self->ends.tracker));
+	EXPECT_EQ((few + 1) << self->ends.here.page_shift, source_dirty_bytes(source));
+	ends_round(&self->ends);
+	ASSERT_EQ(0, guest_write(&self->ends.here, half, few, 4));
+	ASSERT_EQ(0, source_written(source, &self->ends.tracker));
+	EXPECT_EQ(few << self->ends.here.page_shift, source_dirty_bytes(source));
+	ends_switch(&self->ends);
+	ends_push(&self->ends);
+	ends_finish(&self->ends);
+	ends_compare(&self->ends);
+}
+
 TEST_F(engine, round_cut_short_leaves_the_rest_dirty)
 {
 	SKIPPED(self);
