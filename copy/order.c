@@ -82,9 +82,17 @@ static uint64_t clip(uint64_t page, uint64_t end)
 	return page < end ? page : end;
 }
 
-/* Take neighbouring unsent pages from @first on. Return: how many. */
-static uint64_t take_run(struct source *source, const struct region *region,
-			 uint64_t first, uint64_t end)
+/**
+ * order_take() - take neighbouring unsent pages
+ * @source: of the pages; their sent bits are set
+ * @region: of the pages
+ * @first: the first of them
+ * @end: take none from here on
+ *
+ * Return: how many from @first on, at most run_pages(); 0: it is sent.
+ */
+uint64_t order_take(struct source *source, const struct region *region,
+		    uint64_t first, uint64_t end)
 {
 	struct bitmap *sent = &source->regions[region->id].sent;
 	uint64_t page = first;
@@ -145,8 +153,8 @@ static uint64_t take_near(struct source *source, struct order_cursor *cursor,
 
 	from = next_unsent(source, region, cursor->pivot.ahead,
 			   cursor->pivot.high, false);
-	count = take_run(source, region, from,
-			 clip(from + step, cursor->pivot.high));
+	count = order_take(source, region, from,
+			   clip(from + step, cursor->pivot.high));
 	cursor->pivot.ahead = from + count;
 	if (count) {
 		*first = from;
@@ -159,7 +167,7 @@ static uint64_t take_near(struct source *source, struct order_cursor *cursor,
 						     : cursor->pivot.low;
 		cursor->pivot.behind = from;
 		from = next_unsent(source, region, from, end, false);
-		count = take_run(source, region, from, end);
+		count = order_take(source, region, from, end);
 		if (count) {
 			*first = from;
 			return count;
@@ -176,8 +184,8 @@ static uint64_t take_in_block(struct source *source, struct order_block *block,
 	while (block->page < block->end) {
 		uint64_t from = next_unsent(source, block->region, block->page,
 					    block->end, hot);
-		uint64_t count = take_run(source, block->region, from,
-					  block->end);
+		uint64_t count = order_take(source, block->region, from,
+					    block->end);
 
 		block->page = from + (count ? count : 1);
 		if (count) {

@@ -53,6 +53,8 @@ void order_note_fault(struct order *order, const struct region *region,
 		      uint64_t page);
 bool order_next_block(struct region_map *map, uint64_t *next,
 		      struct region **region, uint64_t *first, uint64_t *end);
+uint64_t order_take(struct source *source, const struct region *region,
+		    uint64_t first, uint64_t end);
 bool order_next(struct source *source, struct order_cursor *cursor,
 		struct region **region, uint64_t *first, uint64_t *count);
 
