@@ -7,6 +7,25 @@
 #include "copy/spin.h"
 #include "sys.h"
 
+/* Send some pages; @unsent: for the first time, so that they are counted. */
+static int answer(struct source_lane *self, const struct frame *run, bool unsent)
+{
+	struct source *source = self->source;
+	uint64_t before = self->lane->bytes_sent;
+	int ret = run->region->kind->read(run->region, run->first, run->count,
+					  self->buffer);
+
+	if (!ret)
+		ret = run_send(self, run, self->buffer,
+			       unsent ? source_counts(source, run->region)
+				      : NULL);
+	stat_add(&source->stats.fault_bytes,
+		 self->lane->bytes_sent - before);
+	if (unsent && source_proven(source))
+		source_signal(source);	/* this was the last page */
+	return ret;
+}
+
 /*
  * A want is answered at once, even if push has the page on its way: a page
  * twice is cheaper than a stall. Only who sets the sent bit counts it.
@@ -15,30 +34,19 @@ static int serve_page(struct source_lane *self, struct frame *want,
 		      uint64_t page)
 {
 	struct source *source = self->source;
-	struct source_region *state = &source->regions[want->region->id];
 	struct frame run = {
 		.generation = want->generation,
 		.region = want->region,
 		.first = page,
 		.count = 1,
 	};
-	bool repeated = bitmap_set(&state->sent, page);
-	uint64_t before = self->lane->bytes_sent;
-	int ret;
+	bool repeated = bitmap_set(&source->regions[want->region->id].sent,
+				   page);
 
 	if (repeated)
 		stat_add(&source->stats.repeated_pages,
 			 small_pages(want->region, 1));
-	ret = run.region->kind->read(run.region, page, 1, self->buffer);
-	if (!ret)
-		ret = run_send(self, &run, self->buffer,
-			       repeated ? NULL :
-			       source_counts(source, want->region));
-	stat_add(&source->stats.fault_bytes,
-		 self->lane->bytes_sent - before);
-	if (!repeated && source_proven(source))
-		source_signal(source);	/* this was the last page */
-	return ret;
+	return answer(self, &run, !repeated);
 }
 
 /*
