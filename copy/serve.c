@@ -49,6 +49,28 @@ static int serve_page(struct source_lane *self, struct frame *want,
 	return answer(self, &run, !repeated);
 }
 
+/* After the answer, so that it does not wait for them. */
+static int serve_ahead(struct source_lane *self, const struct frame *want)
+{
+	struct source *source = self->source;
+	struct region *region = want->region;
+	struct frame run = { .generation = want->generation, .region = region };
+	uint64_t end, count;
+	int ret = 0;
+
+	count = ahead_window(&source->ahead, region,
+			     &source->regions[region->id].sent, want->first,
+			     &run.first);
+	end = run.first + count;
+	while (!ret && run.first < end) {
+		run.count = order_take(source, region, run.first, end);
+		if (run.count)
+			ret = answer(self, &run, true);
+		run.first += run.count ? run.count : 1;
+	}
+	return ret;
+}
+
 /*
  * The guest has freed these pages at the dest: what they held here is told for
  * the proof, and nobody has to send it any more.
@@ -102,7 +124,7 @@ static int serve_want(struct source_lane *self, struct frame *want)
 		if (ret < 0)
 			return ret;
 	}
-	return 0;
+	return want->count == 1 ? serve_ahead(self, want) : 0;
 }
 
 /* A want that is looked for, and found or not. */

@@ -65,6 +65,7 @@ int source_create(struct region_map *map, uint64_t bandwidth,
 		ret = limit_init(&made->limit, bandwidth);
 	if (ret < 0)
 		goto err_bitmaps;
+	ahead_init(&made->ahead);
 	pthread_mutex_init(&made->lock, NULL);
 	pthread_cond_init(&made->changed, NULL);
 	*source = made;
@@ -90,6 +91,7 @@ void source_destroy(struct source *source)
 	source_lanes_destroy(source);
 	pthread_cond_destroy(&source->changed);
 	pthread_mutex_destroy(&source->lock);
+	ahead_fini(&source->ahead);
 	limit_fini(&source->limit);
 	bitmaps_fini(source);
 	close(source->event_fd);

@@ -22,6 +22,7 @@
 
 #include <pthread.h>
 
+#include "copy/ahead.h"
 #include "copy/bitmap.h"
 #include "copy/digest.h"
 #include "copy/estimate.h"
@@ -62,6 +63,7 @@ struct source {
 	struct source_region regions[REGIONS_MAX];
 	struct limit limit;
 	struct order order;
+	struct ahead ahead;
 	struct source_stats stats;
 	int event_fd;
 

@@ -171,6 +171,22 @@ TEST_F(engine, guest_that_reads_everything_meets_the_push)
 	ends_compare(&self->ends);
 }
 
+/* What went along with its pages was never asked for, and is proven, too. */
+TEST_F(engine, guest_that_reads_everything_needs_no_push)
+{
+	struct source *source = self->ends.source;
+
+	SKIPPED(self);
+	ASSERT_EQ(0, source_populated(source));
+	ends_switch(&self->ends);
+	ASSERT_EQ(0, guest_hash(&self->ends.there, 0, self->pages));
+	EXPECT_EQ(0, source_unsent_pages(source));
+	ends_push(&self->ends);
+	ends_finish(&self->ends);
+	ends_compare(&self->ends);
+	EXPECT_EQ(0, stat_read(&source->stats.push_bytes));
+}
+
 TEST_F(engine, zero_and_unwritten_pages_cost_no_bytes)
 {
 	struct source_stats *stats;

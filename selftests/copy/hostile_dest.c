@@ -195,6 +195,59 @@ TEST_F(source, page_wanted_on_its_way_is_sent_twice_and_proven_once)
 	EXPECT_TRUE(source_proven(self->ends.source));
 }
 
+static void expect_answer(FIXTURE_DATA(source) *self, uint64_t first,
+			  uint64_t count)
+{
+	struct frame due = pattern_frame(self->region, 4, first, count, 1);
+	struct frame frame;
+	const void *payload;
+
+	ASSERT_EQ(0, lane_receive(self->fault, &frame, &payload));
+	EXPECT_EQ(FRAME_DATA, frame.type);
+	EXPECT_EQ(4, frame.generation);
+	EXPECT_EQ(first, frame.first);
+	ASSERT_EQ(count, frame.count);
+	EXPECT_TRUE(digest_equal(due.digest, frame.digest));
+	EXPECT_EQ(0, memcmp(payload, pattern_bytes, frame_payload(&due)));
+}
+
+/* Each answer first; no page that was sent before goes along. */
+TEST_F(source, dest_that_walks_gets_pages_along_once)
+{
+	uint64_t last = PAGES - 1;
+
+	SKIPPED(self);
+	source_hold(self->ends.source);
+	send_want(self->fault, self->region, 12, 1);
+	expect_answer(self, 12, 1);
+	send_want(self->fault, self->region, 9, 1);
+	expect_answer(self, 9, 1);
+	send_want(self->fault, self->region, 10, 1);
+	expect_answer(self, 10, 1);
+	expect_answer(self, 11, 1);
+	send_want(self->fault, self->region, 13, 1);
+	expect_answer(self, 13, 1);
+	expect_answer(self, 14, 2);
+	send_want(self->fault, self->region, last, 1);
+	expect_answer(self, last, 1);
+	EXPECT_EQ(8, self->ends.source->regions[0].proof.pages);
+	EXPECT_EQ(0, stat_read(&self->ends.source->stats.repeated_pages));
+}
+
+TEST_F(source, want_of_several_pages_takes_none_along)
+{
+	uint64_t page;
+
+	SKIPPED(self);
+	source_hold(self->ends.source);
+	for (page = 0; page < 8; page += 2) {
+		send_want(self->fault, self->region, page, 2);
+		expect_answer(self, page, 1);
+		expect_answer(self, page + 1, 1);
+	}
+	EXPECT_EQ(8, self->ends.source->regions[0].proof.pages);
+}
+
 /*
  * What was ordered while there were no lanes is of an older generation: the
  * dest would drop it, and the source would not send it again.
