@@ -2,9 +2,9 @@
 /*
  * fault.c - how long a guest waits for one page, and how many it gets a second.
  *
- * Three guests: one thread while nothing else moves; many threads likewise;
+ * Four guests: one thread while nothing else moves; many threads likewise;
  * one thread while the push fills the cable, which works a little after each
- * page (its faults alone would fill the cable, too). What push has brought
+ * page (its faults alone would fill the cable, too); one that walks. What push has brought
  * before it is touched is no fault and does not count.
  */
 #include <stdlib.h>
@@ -27,6 +27,7 @@ struct exam {
 	unsigned int threads;	/* that fault; 0: one, whose waits are measured */
 	unsigned int pause_us;	/* of that one: work between two faults */
 	bool busy;		/* the push runs meanwhile */
+	bool walks;		/* page after page: not all of them are faults */
 };
 
 static struct touching touching_of(const struct engine *engine)
@@ -41,7 +42,14 @@ static struct touching touching_of(const struct engine *engine)
 		.threads = exam->threads,
 		.quantile = row_quantile(exam->row),
 		.pause_us = exam->pause_us,
+		.walks = exam->walks,
 	};
+}
+
+/* What push has brought, and what went along with others, is no fault. */
+static bool each_faults(const struct exam *exam)
+{
+	return !exam->busy && !exam->walks;
 }
 
 static int fault_source(struct party *party)
@@ -90,7 +98,7 @@ static int fault_dest(struct party *party)
 		return ret;
 	touching = touching_of(&engine);
 	ret = touch_all(&touching, &party->outcome->value);
-	if (!ret && fetched(&engine) != touching.count)
+	if (!ret && each_faults(party->arg) && fetched(&engine) != touching.count)
 		ret = -EBADMSG;
 	return ret ?: party_meet(party);
 }
@@ -147,7 +155,8 @@ static int measure(const struct site *site, struct exam *exam, struct outcome ou
 		.size = site->memory_size,
 		.filled = site->memory_size,
 	};
-	return parties_run(site, fault_source, exam->busy ? busy_dest : fault_dest, exam, outcomes,
+	return parties_run(site, fault_source,
+			   exam->busy && !exam->threads ? busy_dest : fault_dest, exam, outcomes,
 			   fail);
 }
 
@@ -229,6 +238,40 @@ int faults_few_measure(const struct site *site, const struct row *row, double *v
 	return measure_value(site, &exam, value, fail);
 }
 
+/* ---- one thread that walks ------------------------------------------------------- */
+
+/**
+ * walk_measure() - a thread that reads a page and the next one, and so on
+ * @site: where
+ * @row: the rest
+ * @value: receives pages a second
+ * @fail: says why not
+ *
+ * Return: 0 or -errno.
+ */
+int walk_measure(const struct site *site, const struct row *row, double *value, struct fail *fail)
+{
+	struct exam exam = { .row = row, .threads = 1, .walks = true };
+
+	return measure_value(site, &exam, value, fail);
+}
+
+/**
+ * leap_measure() - the same pages, in an order that no neighbourhood explains
+ * @site: where
+ * @row: the rest
+ * @value: receives pages a second
+ * @fail: says why not
+ *
+ * Return: 0 or -errno.
+ */
+int leap_measure(const struct site *site, const struct row *row, double *value, struct fail *fail)
+{
+	struct exam exam = { .row = row, .threads = 1 };
+
+	return measure_value(site, &exam, value, fail);
+}
+
 /* ---- the cable of 1 Gbit/s ---------------------------------------------------- */
 
 /* Run @fn with less memory, over the narrow cable. */
@@ -257,6 +300,14 @@ static int busy_fault(const struct site *site, const struct row *row, double *va
 		      struct fail *fail)
 {
 	struct exam exam = { .row = row, .pause_us = WORK_US, .busy = true };
+
+	return measure_value(site, &exam, value, fail);
+}
+
+static int busy_walk(const struct site *site, const struct row *row, double *value,
+		     struct fail *fail)
+{
+	struct exam exam = { .row = row, .threads = 1, .walks = true, .busy = true };
 
 	return measure_value(site, &exam, value, fail);
 }
@@ -331,4 +382,19 @@ int stream_narrow_measure(const struct site *site, const struct row *row, double
 			  struct fail *fail)
 {
 	return narrowed(site, row, stream_measure, value, fail);
+}
+
+/**
+ * busy_walk_measure() - walk_measure() on that cable, while the push fills it
+ * @site: where
+ * @row: how many push lanes
+ * @value: receives pages a second
+ * @fail: says why not
+ *
+ * Return: 0 or -errno.
+ */
+int busy_walk_measure(const struct site *site, const struct row *row, double *value,
+		      struct fail *fail)
+{
+	return narrowed(site, row, busy_walk, value, fail);
 }

@@ -33,7 +33,8 @@ static void guest_works(unsigned int us)
  */
 uint64_t touch(const struct touching *touching, uint64_t number)
 {
-	uint64_t page = (touching->pages / 3 + (number + 1) * STRIDE) % touching->pages;
+	uint64_t stride = touching->walks ? 1 : STRIDE;
+	uint64_t page = (touching->pages / 3 + (number + 1) * stride) % touching->pages;
 	uint64_t began;
 
 	if (touching->pause_us)

@@ -3,12 +3,13 @@
 #ifndef STRADDLE_BENCH_TOUCH_H
 #define STRADDLE_BENCH_TOUCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define TOUCH_PAGE	4096
 
-/* What is touched, each page once, in an order that no neighbourhood explains. */
+/* What is touched, each page once; as a rule in an order that no neighbourhood explains. */
 struct touching {
 	const uint8_t *memory;
 	uint64_t pages;			/* of it */
@@ -16,6 +17,7 @@ struct touching {
 	unsigned int threads;		/* 0: one, whose waits are measured */
 	double quantile;		/* of these */
 	unsigned int pause_us;		/* of one thread, before each touch */
+	bool walks;			/* one page after the other, upwards */
 };
 
 uint64_t touch(const struct touching *touching, uint64_t number);
