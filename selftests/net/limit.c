@@ -7,6 +7,7 @@
  * together cannot pass, and every byte is in the queue's own count.
  */
 #include <arpa/inet.h>
+#include <linux/pkt_sched.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -167,11 +168,65 @@ TEST_F(limited, rate_beyond_tbf_is_refused_or_kept_whole)
 	if (variant->set == net_limit_tbf) {
 		EXPECT_EQ(-ERANGE, net_limit_tbf(self->net, "left", &fast,
 						 NULL));
+		EXPECT_EQ(-ERANGE, net_limit_bands(self->net, "left", &fast, NULL));
 	} else {
 		ASSERT_EQ(0, net_limit_htb(self->net, "left", &fast, NULL));
 		ASSERT_EQ(0, net_link_get(self->net, "left", &link, NULL));
 		EXPECT_EQ(fast.rate, link.limit);
 	}
+}
+
+/* ---- bands ---------------------------------------------------------------- */
+
+#define SMALL		100	/* bytes; 7 a second leave, once the burst is used */
+#define BULK		100	/* datagrams */
+
+static const struct net_rate crawl = { .rate = 8000, .burst = 2000, .latency_us = 20000000 };
+
+static int prioritized(int netns, int priority)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	int fd = netns_run(netns, udp_socket, NULL);
+
+	inet_pton(AF_INET, "10.77.0.2", &to.sin_addr);
+	ASSERT_EQ(0, setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof(priority)));
+	ASSERT_EQ(0, connect(fd, (struct sockaddr *)&to, sizeof(to)));
+	return fd;
+}
+
+static void small_send(int fd, char mark)
+{
+	char data[SMALL] = { mark };
+
+	ASSERT_EQ(SMALL, send(fd, data, sizeof(data), 0));
+}
+
+/* Return: how many datagrams of bulk came before the urgent one. */
+static unsigned int bulk_before_urgent(int receiver)
+{
+	unsigned int count = 0;
+	char data[SMALL];
+
+	while (count < BULK && recv(receiver, data, sizeof(data), 0) == SMALL &&
+	       *data == 'b')
+		count++;
+	return count;
+}
+
+TEST_F(limited, bands_in_its_place_let_pass_what_is_urgent)
+{
+	int bulk = prioritized(self->netns[0], TC_PRIO_BULK);
+	int urgent = prioritized(self->netns[0], TC_PRIO_INTERACTIVE);
+	int i;
+
+	ASSERT_EQ(0, variant->set(self->net, "left", &crawl, NULL));
+	ASSERT_EQ(0, net_limit_bands(self->net, "left", &crawl, NULL));
+	for (i = 0; i < BULK; i++)
+		small_send(bulk, 'b');
+	small_send(urgent, 'u');
+	EXPECT_LT(bulk_before_urgent(self->receiver), BULK);
+	close(urgent);
+	close(bulk);
 }
 
 TEST_HARNESS_MAIN

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * limit.c - limit the rate of a link, by the token bucket (tbf) or by one
- * class of the hierarchical one (htb).
+ * limit.c - limit the rate of a link, by the token bucket (tbf), with one queue
+ * or with bands, or by one class of the hierarchical one (htb).
  */
 #include <limits.h>
 #include <linux/rtnetlink.h>
@@ -10,6 +10,7 @@
 #include <netlink/route/qdisc.h>
 #include <netlink/route/qdisc/fifo.h>
 #include <netlink/route/qdisc/htb.h>
+#include <netlink/route/qdisc/prio.h>
 #include <netlink/route/qdisc/tbf.h>
 #include <netlink/route/tc.h>
 #include <string.h>
@@ -19,6 +20,8 @@
 #include "socket.h"
 #include "sys.h"
 
+#define TBF_ROOT	TC_HANDLE(1, 0)
+#define TBF_CLASS	TC_HANDLE(1, 1)	/* its only one */
 #define HTB_ROOT	TC_HANDLE(1, 0)
 #define HTB_CLASS	TC_HANDLE(1, 1)
 
@@ -131,10 +134,32 @@ static int tbf_add(struct net *net, int index, const struct net_rate *rate)
 	qdisc = qdisc_new(index, TC_H_ROOT, "tbf");
 	if (!qdisc)
 		return -ENOMEM;
+	rtnl_tc_set_handle(TC_CAST(qdisc), TBF_ROOT);
 	rtnl_qdisc_tbf_set_rate(qdisc, (int)(rate->rate / 8),
 				(int)rate->burst, 0);
 	rtnl_qdisc_tbf_set_limit(qdisc, queue_size(rate));
 	return qdisc_add(net, qdisc);
+}
+
+/* In the place of tbf's one queue; it holds what the link's txqueuelen says. */
+static int bands_add(struct net *net, int index, const struct net_rate *rate)
+{
+	uint8_t map[] = QDISC_PRIO_DEFAULT_PRIOMAP;
+	int ret = tbf_add(net, index, rate);
+	struct rtnl_qdisc *bands;
+
+	if (ret)
+		return ret;
+	bands = qdisc_new(index, TBF_CLASS, "pfifo_fast");
+	if (!bands)
+		return -ENOMEM;
+	/* It is what pfifo_fast has in any case; libnl aborts where it is not set. */
+	rtnl_qdisc_prio_set_bands(bands, QDISC_PRIO_DEFAULT_BANDS);
+	ret = net_errno(rtnl_qdisc_prio_set_priomap(bands, map, sizeof(map)));
+	if (!ret)
+		return qdisc_add(net, bands);
+	rtnl_qdisc_put(bands);
+	return ret;
 }
 
 static int htb_add_root(struct net *net, int index)
@@ -252,6 +277,24 @@ int net_limit_tbf(struct net *net, const char *name,
 		  const struct net_rate *rate, struct fail *fail)
 {
 	return limit_set(net, name, tbf_add, rate, fail);
+}
+
+/**
+ * net_limit_bands() - net_limit_tbf(), but what is urgent passes what is not
+ * @net: the namespace
+ * @name: the link's name
+ * @rate: the limit; how much may wait is the link's txqueuelen, in packets
+ * @fail: says why not
+ *
+ * Three bands by SO_PRIORITY (pfifo_fast, tc-prio(8)): TC_PRIO_INTERACTIVE
+ * leaves first, TC_PRIO_BULK last.
+ *
+ * Return: as net_limit_tbf().
+ */
+int net_limit_bands(struct net *net, const char *name,
+		    const struct net_rate *rate, struct fail *fail)
+{
+	return limit_set(net, name, bands_add, rate, fail);
 }
 
 /**

@@ -62,6 +62,8 @@ struct net_count {
 
 int net_limit_tbf(struct net *net, const char *name,
 		  const struct net_rate *rate, struct fail *fail);
+int net_limit_bands(struct net *net, const char *name,
+		    const struct net_rate *rate, struct fail *fail);
 int net_limit_htb(struct net *net, const char *name,
 		  const struct net_rate *rate, struct fail *fail);
 int net_limit_none(struct net *net, const char *name, struct fail *fail);
