@@ -92,7 +92,7 @@ double row_quantile(const struct row *row);
 double row_value(const struct row *row, uint64_t bytes, const struct outcome outcomes[2]);
 void row_goal(const struct row *row, char *text, size_t size);
 
-/* The measurements: push.c, stream.c, fault.c, floor.c, books.c */
+/* The measurements: push.c, stream.c, fault.c, floor.c, books.c, narrow.c */
 measure_fn push_measure, round_measure;
 measure_fn stream_measure, stream_memory_measure;
 measure_fn fault_measure, fault_floor_measure;
@@ -100,6 +100,8 @@ measure_fn faults_measure, faults_few_measure, faults_local_measure;
 measure_fn busy_fault_measure, busy_push_measure, busy_walk_measure;
 measure_fn walk_measure, leap_measure;
 measure_fn fault_narrow_measure, stream_narrow_measure;
+int narrow_run(const struct site *site, const struct row *row, measure_fn *fn, double *value,
+	       struct fail *fail);
 unsigned int faults_many(const struct site *site);
 measure_fn books_source_measure, books_dest_measure;
 measure_fn memory_source_measure, memory_dest_measure;

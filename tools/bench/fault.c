@@ -18,7 +18,6 @@
 #define FAULTS_MANY	8	/* by many threads: times as many as by one */
 #define FEW		16	/* threads */
 #define WORK_US		200
-#define BUSY_SIZE	(128ull << 20)	/* a second of the narrow cable */
 
 /* What the two processes go by. */
 struct exam {
@@ -274,20 +273,6 @@ int leap_measure(const struct site *site, const struct row *row, double *value, 
 
 /* ---- the cable of 1 Gbit/s ---------------------------------------------------- */
 
-/* Run @fn with less memory, over the narrow cable. */
-static int narrowed(const struct site *site, const struct row *row, measure_fn *fn, double *value,
-		    struct fail *fail)
-{
-	struct site narrow = *site;
-	int ret = site_narrow(site, true, fail);
-
-	if (narrow.memory_size > BUSY_SIZE)
-		narrow.memory_size = BUSY_SIZE;
-	if (!ret)
-		ret = fn(&narrow, row, value, fail);
-	return site_narrow(site, false, ret ? NULL : fail) ?: ret;
-}
-
 static int calm_fault(const struct site *site, const struct row *row, double *value,
 		      struct fail *fail)
 {
@@ -336,7 +321,7 @@ static int busy_push(const struct site *site, const struct row *row, double *val
 int busy_fault_measure(const struct site *site, const struct row *row, double *value,
 		       struct fail *fail)
 {
-	return narrowed(site, row, busy_fault, value, fail);
+	return narrow_run(site, row, busy_fault, value, fail);
 }
 
 /**
@@ -351,7 +336,7 @@ int busy_fault_measure(const struct site *site, const struct row *row, double *v
 int busy_push_measure(const struct site *site, const struct row *row, double *value,
 		      struct fail *fail)
 {
-	return narrowed(site, row, busy_push, value, fail);
+	return narrow_run(site, row, busy_push, value, fail);
 }
 
 /**
@@ -366,22 +351,7 @@ int busy_push_measure(const struct site *site, const struct row *row, double *va
 int fault_narrow_measure(const struct site *site, const struct row *row, double *value,
 			 struct fail *fail)
 {
-	return narrowed(site, row, calm_fault, value, fail);
-}
-
-/**
- * stream_narrow_measure() - stream_measure() on that cable
- * @site: where
- * @row: how many at once, and whether with TLS
- * @value: receives MiB/s of all
- * @fail: says why not
- *
- * Return: 0 or -errno.
- */
-int stream_narrow_measure(const struct site *site, const struct row *row, double *value,
-			  struct fail *fail)
-{
-	return narrowed(site, row, stream_measure, value, fail);
+	return narrow_run(site, row, calm_fault, value, fail);
 }
 
 /**
@@ -396,5 +366,5 @@ int stream_narrow_measure(const struct site *site, const struct row *row, double
 int busy_walk_measure(const struct site *site, const struct row *row, double *value,
 		      struct fail *fail)
 {
-	return narrowed(site, row, busy_walk, value, fail);
+	return narrow_run(site, row, busy_walk, value, fail);
 }

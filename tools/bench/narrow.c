@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* narrow.c - what is measured while the cable carries 1 Gbit/s. */
+#include "tools/bench/bench.h"
+
+#define NARROW_SIZE	(128ull << 20)	/* a second of the narrow cable */
+
+/**
+ * narrow_run() - run a measurement over the narrow cable, with less memory
+ * @site: where
+ * @row: for @fn
+ * @fn: the measurement
+ * @value: receives what @fn found
+ * @fail: says why not
+ *
+ * Return: 0 or -errno.
+ */
+int narrow_run(const struct site *site, const struct row *row, measure_fn *fn, double *value,
+	       struct fail *fail)
+{
+	struct site narrow = *site;
+	int ret = site_narrow(site, true, fail);
+
+	if (narrow.memory_size > NARROW_SIZE)
+		narrow.memory_size = NARROW_SIZE;
+	if (!ret)
+		ret = fn(&narrow, row, value, fail);
+	return site_narrow(site, false, ret ? NULL : fail) ?: ret;
+}
+
+/**
+ * stream_narrow_measure() - stream_measure() on that cable
+ * @site: where
+ * @row: how many at once, and whether with TLS
+ * @value: receives MiB/s of all
+ * @fail: says why not
+ *
+ * Return: 0 or -errno.
+ */
+int stream_narrow_measure(const struct site *site, const struct row *row, double *value,
+			  struct fail *fail)
+{
+	return narrow_run(site, row, stream_measure, value, fail);
+}
