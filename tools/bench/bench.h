@@ -98,10 +98,13 @@ measure_fn stream_measure, stream_memory_measure;
 measure_fn fault_measure, fault_floor_measure;
 measure_fn faults_measure, faults_few_measure, faults_local_measure;
 measure_fn busy_fault_measure, busy_push_measure, busy_walk_measure;
+measure_fn bands_fault_measure, bands_push_measure;
 measure_fn walk_measure, leap_measure;
 measure_fn fault_narrow_measure, stream_narrow_measure;
 int narrow_run(const struct site *site, const struct row *row, measure_fn *fn, double *value,
 	       struct fail *fail);
+int narrow_bands_run(const struct site *site, const struct row *row, measure_fn *fn,
+		     double *value, struct fail *fail);
 unsigned int faults_many(const struct site *site);
 measure_fn books_source_measure, books_dest_measure;
 measure_fn memory_source_measure, memory_dest_measure;

@@ -340,6 +340,36 @@ int busy_push_measure(const struct site *site, const struct row *row, double *va
 }
 
 /**
+ * bands_fault_measure() - busy_fault_measure() where the cable's queue is in bands
+ * @site: where
+ * @row: which quantile, how many push lanes, and whether with TLS
+ * @value: receives microseconds
+ * @fail: says why not
+ *
+ * Return: 0 or -errno.
+ */
+int bands_fault_measure(const struct site *site, const struct row *row, double *value,
+			struct fail *fail)
+{
+	return narrow_bands_run(site, row, busy_fault, value, fail);
+}
+
+/**
+ * bands_push_measure() - busy_push_measure() where the cable's queue is in bands
+ * @site: where
+ * @row: how many push lanes, and whether with TLS
+ * @value: receives MiB of guest memory a second
+ * @fail: says why not
+ *
+ * Return: 0 or -errno.
+ */
+int bands_push_measure(const struct site *site, const struct row *row, double *value,
+		       struct fail *fail)
+{
+	return narrow_bands_run(site, row, busy_push, value, fail);
+}
+
+/**
  * fault_narrow_measure() - a fault on that cable, where nothing else moves
  * @site: where
  * @row: which quantile, and whether with TLS

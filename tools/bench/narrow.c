@@ -4,6 +4,19 @@
 
 #define NARROW_SIZE	(128ull << 20)	/* a second of the narrow cable */
 
+/* The cable is narrow already, if @ret is 0; it is wide again afterwards. */
+static int run(int ret, const struct site *site, const struct row *row, measure_fn *fn,
+	       double *value, struct fail *fail)
+{
+	struct site narrow = *site;
+
+	if (narrow.memory_size > NARROW_SIZE)
+		narrow.memory_size = NARROW_SIZE;
+	if (!ret)
+		ret = fn(&narrow, row, value, fail);
+	return site_narrow(site, false, ret ? NULL : fail) ?: ret;
+}
+
 /**
  * narrow_run() - run a measurement over the narrow cable, with less memory
  * @site: where
@@ -17,14 +30,23 @@
 int narrow_run(const struct site *site, const struct row *row, measure_fn *fn, double *value,
 	       struct fail *fail)
 {
-	struct site narrow = *site;
-	int ret = site_narrow(site, true, fail);
+	return run(site_narrow(site, true, fail), site, row, fn, value, fail);
+}
 
-	if (narrow.memory_size > NARROW_SIZE)
-		narrow.memory_size = NARROW_SIZE;
-	if (!ret)
-		ret = fn(&narrow, row, value, fail);
-	return site_narrow(site, false, ret ? NULL : fail) ?: ret;
+/**
+ * narrow_bands_run() - narrow_run() where the cable's queue is in bands
+ * @site: where
+ * @row: for @fn
+ * @fn: the measurement
+ * @value: receives what @fn found
+ * @fail: says why not
+ *
+ * Return: 0 or -errno.
+ */
+int narrow_bands_run(const struct site *site, const struct row *row, measure_fn *fn,
+		     double *value, struct fail *fail)
+{
+	return run(site_narrow_bands(site, fail), site, row, fn, value, fail);
 }
 
 /**

@@ -14,6 +14,8 @@
 #define LOCAL		"as many threads that fault locally"
 #define IDLE		"the same without a push"
 #define BUSY		"network fault while 2 lanes push over 1 Gbit/s"
+#define BANDS		"pfifo_fast in the cable's tbf"
+#define ONE_QUEUE	"tbf's one queue"
 
 const struct row rows[] = {
 	{ "push-1", "MiB/s", "post-copy push, 1 lane", STREAM,
@@ -71,6 +73,12 @@ const struct row rows[] = {
 	  busy_fault_measure, fault_narrow_measure, AT_MOST, 3, 2, false, P99 },
 	{ "push-busy", "MiB/s", "that push, while a thread faults", STREAMS ", 1 Gbit/s",
 	  busy_push_measure, stream_narrow_measure, AT_LEAST, 0.8, 2, false, USUAL },
+	{ "fault-busy-bands", "us", BUSY ", median; " BANDS, ONE_QUEUE,
+	  bands_fault_measure, busy_fault_measure, NO_GOAL, 0, 2, false, USUAL },
+	{ "fault-busy-bands-p99", "us", "the same, 99 % are shorter", ONE_QUEUE,
+	  bands_fault_measure, busy_fault_measure, NO_GOAL, 0, 2, false, P99 },
+	{ "push-busy-bands", "MiB/s", "that push, while a thread faults", ONE_QUEUE,
+	  bands_push_measure, busy_push_measure, NO_GOAL, 0, 2, false, USUAL },
 	{ "faults-16", "1/s", "network faults of 16 threads", LOCAL,
 	  faults_measure, faults_local_measure, NO_GOAL, 0, 16, false, USUAL },
 	{ "faults-64", "1/s", "network faults of 64 threads", LOCAL,

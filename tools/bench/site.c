@@ -168,7 +168,11 @@ int site_open(struct site *site, uint64_t memory_size, struct fail *fail)
 	return 0;
 }
 
-static int end_narrow(int netns, bool on, struct fail *fail)
+typedef int limit_fn(struct net *net, const char *name, const struct net_rate *rate,
+		     struct fail *fail);
+
+/* @limit: NULL: none */
+static int end_narrow(int netns, limit_fn *limit, struct fail *fail)
 {
 	/* A queue as deep as a switch has. A burst of the largest packet: TCP's
 	 * need not be cut, as they need not be for a network card. */
@@ -180,10 +184,16 @@ static int end_narrow(int netns, bool on, struct fail *fail)
 
 	if (ret)
 		return ret;
-	ret = on ? net_limit_tbf(net, SITE_LINK, &rate, fail)
-		 : net_limit_none(net, SITE_LINK, fail);
+	ret = limit ? limit(net, SITE_LINK, &rate, fail) : net_limit_none(net, SITE_LINK, fail);
 	net_close(net);
 	return ret;
+}
+
+static int ends_narrow(const struct site *site, limit_fn *limit, struct fail *fail)
+{
+	int ret = end_narrow(site->source_netns, limit, fail);
+
+	return ret ?: end_narrow(site->dest_netns, limit, fail);
 }
 
 /**
@@ -196,9 +206,19 @@ static int end_narrow(int netns, bool on, struct fail *fail)
  */
 int site_narrow(const struct site *site, bool on, struct fail *fail)
 {
-	int ret = end_narrow(site->source_netns, on, fail);
+	return ends_narrow(site, on ? net_limit_tbf : NULL, fail);
+}
 
-	return ret ?: end_narrow(site->dest_netns, on, fail);
+/**
+ * site_narrow_bands() - site_narrow(), with bands by SO_PRIORITY for a queue
+ * @site: where nothing is measured at the moment; site_narrow() undoes it
+ * @fail: says why not
+ *
+ * Return: 0 or -errno.
+ */
+int site_narrow_bands(const struct site *site, struct fail *fail)
+{
+	return ends_narrow(site, net_limit_bands, fail);
 }
 
 /**

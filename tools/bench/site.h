@@ -53,6 +53,7 @@ typedef int party_fn(struct party *party);
 int site_open(struct site *site, uint64_t memory_size, struct fail *fail);
 void site_close(struct site *site);
 int site_narrow(const struct site *site, bool on, struct fail *fail);
+int site_narrow_bands(const struct site *site, struct fail *fail);
 int memory_create(uint64_t size, uint64_t filled);
 void memory_warm(uint64_t size);
 
