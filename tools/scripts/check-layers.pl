@@ -16,6 +16,7 @@ my @OWNERS = (
 	[qr/^sqlite3\.h$/,	qr/^protocol\/journal|^selftests\/(?:fuzz|protocol|recover)\//],
 	[qr/^protobuf-c\/|\.pb-c\.h$/, qr/^protocol\/|^selftests\/protocol\//],
 	[qr/^json-c\/|^json\.h$/, qr/^tools\/|^selftests\//],
+	[qr/^zstd\.h$/,		qr/^copy\/pack\.c$|^protocol\/page_set\.c$|^selftests\//],
 	[qr/^systemd\//,	qr/^tools\/straddled\//],
 	[qr/^libvirt\//,	qr/^tools\/guests\//],
 	[qr/^libxml\//,	qr/^tools\/guests\/libvirt_xml/],
