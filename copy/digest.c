@@ -21,7 +21,7 @@ static uint64_t position(const struct region *region, uint64_t page)
 
 /**
  * page_is_zero() - whether memory holds nothing but zeroes
- * @bytes: aligned to 8
+ * @bytes: anywhere: behind what was packed nothing is aligned
  * @size: a multiple of 64
  *
  * Most pages that are not zero say so in their first bytes; comparing the
@@ -31,9 +31,11 @@ static uint64_t position(const struct region *region, uint64_t page)
  */
 bool page_is_zero(const void *bytes, uint64_t size)
 {
-	const uint64_t *words = bytes;
+	uint64_t first[2], middle;
 
-	if (words[0] | words[1] | words[size / 16])
+	memcpy(first, bytes, sizeof(first));
+	memcpy(&middle, (const char *)bytes + size / 2, sizeof(middle));
+	if (first[0] | first[1] | middle)
 		return false;
 	return !memcmp(bytes, (const char *)bytes + 8, size - 8);
 }
