@@ -5,13 +5,14 @@
 #include <assert.h>
 #include <endian.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 struct frame_wire {		/* every field little-endian, no holes */
 	uint32_t type;
 	uint32_t generation;
 	uint32_t region;
-	uint32_t reserved;	/* 0 */
+	uint32_t packed;	/* PACKED: bytes that follow; else 0 */
 	uint64_t first;
 	uint64_t count;
 	uint64_t digest_low;
@@ -31,6 +32,7 @@ void frame_encode(const struct frame *frame, uint8_t *wire)
 		.type = htole32(frame->type),
 		.generation = htole32(frame->generation),
 		.region = htole32(frame->region ? frame->region->id : 0),
+		.packed = htole32(frame->packed),
 		.first = htole64(frame->first),
 		.count = htole64(frame->count),
 		.digest_low = htole64(frame->digest.low),
@@ -45,6 +47,7 @@ static uint64_t count_limit(enum frame_type type, const struct region *region)
 {
 	switch (type) {
 	case FRAME_DATA:
+	case FRAME_PACKED:
 	case FRAME_WANT:
 	case FRAME_DISCARD:
 	case FRAME_DIGEST:
@@ -54,6 +57,14 @@ static uint64_t count_limit(enum frame_type type, const struct region *region)
 	default:
 		return 0;
 	}
+}
+
+/* What is packed is smaller, and never nothing. */
+static bool is_packed_right(const struct frame *said)
+{
+	if (said->type != FRAME_PACKED)
+		return !said->packed;
+	return said->packed && said->packed < frame_bytes(said);
 }
 
 /**
@@ -76,13 +87,12 @@ int frame_decode(struct region_map *map, const uint8_t *wire,
 	said.generation = le32toh(header.generation);
 	said.first = le64toh(header.first);
 	said.count = le64toh(header.count);
+	said.packed = le32toh(header.packed);
 	said.digest.low = le64toh(header.digest_low);
 	said.digest.high = le64toh(header.digest_high);
 	said.region = NULL;
-	if (header.reserved)
-		return -EPROTO;
 	if (said.type == FRAME_BARRIER) {
-		if (header.region || said.first || said.count)
+		if (header.region || said.first || said.count || said.packed)
 			return -EPROTO;
 		*frame = said;
 		return 0;
@@ -95,6 +105,8 @@ int frame_decode(struct region_map *map, const uint8_t *wire,
 	    said.count > region->pages - said.first)
 		return -EPROTO;
 	said.region = region;
+	if (!is_packed_right(&said))
+		return -EPROTO;
 	*frame = said;
 	return 0;
 }

@@ -2,9 +2,10 @@
 /*
  * frame.h - what travels on a lane.
  *
- * A frame is a fixed header and, for DATA, the bytes of its pages. Numbers
- * are little-endian on the wire; frame_decode() turns them and bounds every
- * one of them against the region map before anything is done with it.
+ * A frame is a fixed header and, for DATA, the bytes of its pages; for PACKED
+ * what they were packed to. Numbers are little-endian on the wire;
+ * frame_decode() turns them and bounds every one of them against the region map
+ * before anything is done with it.
  */
 #ifndef STRADDLE_FRAME_H
 #define STRADDLE_FRAME_H
@@ -23,6 +24,8 @@ enum frame_type {
 	FRAME_DISCARD = 5,	/* dest: the guest freed these: not sent, but
 				 * what are their digests? */
 	FRAME_DIGEST = 6,	/* source: the answer; no bytes */
+	FRAME_PACKED = 7,	/* source, push lanes that agreed on it: DATA,
+				 * packed (pack.h) */
 };
 
 #define FRAME_HEADER_SIZE	48
@@ -33,20 +36,27 @@ struct frame {
 	struct region *region;	/* NULL for a BARRIER */
 	uint64_t first;		/* page */
 	uint64_t count;		/* pages */
-	struct digest digest;	/* DATA, ZERO, DIGEST: sum over the pages;
-				 * BARRIER: over all DATA and ZERO since the
-				 * last one, by lane_send() */
+	struct digest digest;	/* DATA, PACKED, ZERO, DIGEST: sum over the
+				 * pages, as they are in memory;
+				 * BARRIER: over all of DATA, PACKED and
+				 * ZERO since the last one, by lane_send() */
+	uint32_t packed;	/* PACKED: bytes that follow; else 0 */
 };
 
 void frame_encode(const struct frame *frame, uint8_t *wire);
 int frame_decode(struct region_map *map, const uint8_t *wire,
 		 struct frame *frame);
 
+/* Bytes of memory that a frame's pages are. */
+static inline uint64_t frame_bytes(const struct frame *frame)
+{
+	return frame->count << frame->region->page_shift;
+}
+
 /* Bytes that follow the header. */
 static inline uint64_t frame_payload(const struct frame *frame)
 {
-	return frame->type == FRAME_DATA
-		? frame->count << frame->region->page_shift : 0;
+	return frame->type == FRAME_DATA ? frame_bytes(frame) : frame->packed;
 }
 
 uint64_t frame_payload_max(const struct region_map *map);

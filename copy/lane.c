@@ -60,6 +60,8 @@ void lane_destroy(struct lane *lane)
 	if (!lane)
 		return;
 	lane->ops->close(lane->connection);
+	packer_destroy(lane->packer);
+	unpacker_destroy(lane->unpacker);
 	free(lane->input);
 	free(lane);
 }
@@ -137,6 +139,15 @@ void lane_narrow(struct lane *lane, bool hurry)
 		lane->most = lane->ops->narrow(lane->connection, hurry);
 }
 
+static int room_wait(struct lane *lane)
+{
+	uint64_t began = now_ns();
+	int ret = sys_wait_fd(lane->fd, POLLOUT, LANE_SEND_TIMEOUT_MS);
+
+	lane->waited_ns += now_ns() - began;
+	return ret;
+}
+
 /**
  * lane_put() - send bytes as they are
  * @lane: this thread is its only sender
@@ -156,8 +167,8 @@ int lane_put(struct lane *lane, struct iovec *parts, int count)
 		ssize_t put = put_some(lane, parts, count);
 
 		if (put == -EAGAIN) {
-			int ret = sys_wait_fd(lane->fd, POLLOUT,
-					      LANE_SEND_TIMEOUT_MS);
+			int ret = room_wait(lane);
+
 			if (ret < 0)
 				return ret;
 			continue;
@@ -173,7 +184,8 @@ int lane_put(struct lane *lane, struct iovec *parts, int count)
 /* What a barrier says of all that came before it; see receive_barrier(). */
 static void frame_sum(struct digest *sum, struct frame *frame)
 {
-	if (frame->type == FRAME_DATA || frame->type == FRAME_ZERO) {
+	if (frame->type == FRAME_DATA || frame->type == FRAME_PACKED ||
+	    frame->type == FRAME_ZERO) {
 		digest_add(sum, frame->digest);
 	} else if (frame->type == FRAME_BARRIER) {
 		frame->digest = *sum;
@@ -248,12 +260,23 @@ int lane_send(struct lane *lane, const struct frame *frame,
 	return ret < 0 ? ret : lane_put(lane, parts, count);
 }
 
+/* What is packed is DATA for whoever takes it in. */
+static int input_unpack(struct lane *lane, struct frame *frame, const void **bytes)
+{
+	int ret = unpacker_run(lane->unpacker, *bytes, frame->packed, frame_bytes(frame), bytes);
+
+	frame->type = FRAME_DATA;
+	frame->packed = 0;
+	return ret;
+}
+
 /* The frame at the front of the input, if all of it is there. */
 static int input_frame(struct lane *lane, struct frame *frame,
 		       const void **payload)
 {
 	size_t have = lane->end - lane->start;
-	uint8_t *front = lane->input + lane->start;
+	const uint8_t *front = lane->input + lane->start;
+	const void *bytes = front + FRAME_HEADER_SIZE;
 	struct frame said;
 	int ret;
 
@@ -262,11 +285,17 @@ static int input_frame(struct lane *lane, struct frame *frame,
 	ret = frame_decode(lane->map, front, &said);
 	if (ret < 0)
 		return ret;
+	if (said.type == FRAME_PACKED && !lane->unpacker)
+		return -EPROTO;
 	if (have - FRAME_HEADER_SIZE < frame_payload(&said))
 		return 0;
-	*frame = said;
-	*payload = front + FRAME_HEADER_SIZE;
 	lane->start += FRAME_HEADER_SIZE + frame_payload(&said);
+	if (said.type == FRAME_PACKED)
+		ret = input_unpack(lane, &said, &bytes);
+	if (ret < 0)
+		return ret;
+	*frame = said;
+	*payload = bytes;
 	return 1;
 }
 
@@ -314,7 +343,7 @@ static bool input_over(struct lane *lane)
  * @payload: receives where its bytes are, good until the next call
  *
  * Return: 1: a frame; 0: not all of it is there yet, poll() and call again;
- * -EPROTO, -EPIPE (end of file) or -errno.
+ * -EPROTO, -EBADMSG (does not unpack), -EPIPE (end of file) or -errno.
  */
 int lane_receive_some(struct lane *lane, struct frame *frame,
 		      const void **payload)
@@ -342,7 +371,8 @@ int lane_receive_some(struct lane *lane, struct frame *frame,
  *
  * lane_shutdown() ends the wait.
  *
- * Return: 0, -EPROTO, -EPIPE (end of file) or -errno.
+ * Return: 0, -EPROTO, -EBADMSG (does not unpack), -EPIPE (end of file) or
+ * -errno.
  */
 int lane_receive(struct lane *lane, struct frame *frame, const void **payload)
 {

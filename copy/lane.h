@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 
 #include "copy/frame.h"
+#include "copy/pack.h"
 
 /*
  * A connection, non-blocking. -EAGAIN: nothing can move now, wait in poll();
@@ -56,6 +57,10 @@ struct lane {
 	struct region_map *map;
 	struct lane_tap *tap;		/* or NULL; set before anything is sent */
 	uint64_t unacked_ns;		/* of whoever watches over it; 0 at first */
+	/* Push lanes whose ends agreed on PACKED, set before their threads start;
+	 * or NULL. The lane's own. */
+	struct packer *packer;		/* source */
+	struct unpacker *unpacker;	/* dest */
 
 	/* Written by the receiving thread only. */
 	uint8_t *input;			/* received, not yet used */
@@ -67,6 +72,7 @@ struct lane {
 	/* Written by the sending thread; bytes_sent is read by statistics. */
 	struct digest sent;		/* of the runs since the last barrier */
 	uint64_t bytes_sent;
+	uint64_t waited_ns;		/* for the connection to take more */
 	size_t most;			/* at once; 0: any */
 	bool gathers;			/* headers wait in @output */
 	size_t output_size;

@@ -26,15 +26,16 @@ struct frame_name {
 };
 
 #define TYPE_BIT(type)	(UINT64_C(1) << (type))
+#define BYTES		(TYPE_BIT(FRAME_DATA) | TYPE_BIT(FRAME_PACKED))
 #define WITH_MEMORY	(PHASE_BIT(PHASE_PERFORM) | PHASE_BIT(PHASE_FINISH) | \
 			 PHASE_BIT(PHASE_CONFIRM))
 #define ANY_PHASE	((1u << PHASE_COUNT) - 1)
 
 static const struct frame_name frame_names[] = {
-	{ "run", TYPE_BIT(FRAME_DATA) | TYPE_BIT(FRAME_ZERO), WITH_MEMORY, INJECT_ANY_ROLE,
+	{ "run", BYTES | TYPE_BIT(FRAME_ZERO), WITH_MEMORY, INJECT_ANY_ROLE,
 	  SIDE_SOURCE, "pages, of zeroes or not" },
-	{ "data", TYPE_BIT(FRAME_DATA), WITH_MEMORY, INJECT_ANY_ROLE,
-	  SIDE_SOURCE, "pages and their bytes" },
+	{ "data", BYTES, WITH_MEMORY, INJECT_ANY_ROLE,
+	  SIDE_SOURCE, "pages and their bytes, packed or not" },
 	{ "zero", TYPE_BIT(FRAME_ZERO), WITH_MEMORY, INJECT_ANY_ROLE,
 	  SIDE_SOURCE, "pages of zeroes" },
 	{ "barrier", TYPE_BIT(FRAME_BARRIER), PHASE_BIT(PHASE_PERFORM), LANE_PUSH,

@@ -147,17 +147,13 @@ void there_open(struct ends *ends, enum guest_memory memory, uint64_t pages)
 	there_create(ends);
 }
 
-/**
- * ends_open() - both ends and the lanes between them
- * @ends: to fill in
- * @memory: of the guests
- * @pages: of each guest
- */
-void ends_open(struct ends *ends, enum guest_memory memory, uint64_t pages)
+static void both_open(struct ends *ends, enum guest_memory memory, uint64_t pages,
+		      bool packs)
 {
 	unsigned int i;
 
 	ends_init(ends);
+	ends->packs = packs;
 	/* First of all: there are no threads yet when they are forked. */
 	ASSERT_EQ(0, guest_start(&ends->here, memory, pages, TRACK_FEATURES));
 	ASSERT_EQ(0, guest_start(&ends->there, memory, pages,
@@ -168,6 +164,28 @@ void ends_open(struct ends *ends, enum guest_memory memory, uint64_t pages)
 		lane_pair(ends, LANE_PUSH, i);
 		lane_pair(ends, LANE_FAULT, i);
 	}
+}
+
+/**
+ * ends_open() - both ends and the lanes between them
+ * @ends: to fill in
+ * @memory: of the guests
+ * @pages: of each guest
+ */
+void ends_open(struct ends *ends, enum guest_memory memory, uint64_t pages)
+{
+	both_open(ends, memory, pages, false);
+}
+
+/**
+ * ends_open_packed() - the same, and push lanes may pack
+ * @ends: to fill in
+ * @memory: of the guests
+ * @pages: of each guest
+ */
+void ends_open_packed(struct ends *ends, enum guest_memory memory, uint64_t pages)
+{
+	both_open(ends, memory, pages, true);
 }
 
 /**
@@ -200,6 +218,8 @@ static void source_side(struct ends *ends, int fd, enum lane_role role,
 
 	ASSERT_EQ(0, lane_create_plain(fd, role, index, &ends->here_map,
 				       &lane));
+	if (ends->packs && role == LANE_PUSH)
+		ASSERT_EQ(0, packer_create(frame_payload_max(lane->map), &lane->packer));
 	ASSERT_EQ(0, source_add_lane(ends->source, lane));
 }
 
@@ -210,6 +230,8 @@ static void dest_side(struct ends *ends, int fd, enum lane_role role,
 
 	ASSERT_EQ(0, lane_create_plain(fd, role, index, &ends->there_map,
 				       &lane));
+	if (ends->packs && role == LANE_PUSH)
+		ASSERT_EQ(0, unpacker_create(frame_payload_max(lane->map), &lane->unpacker));
 	ASSERT_EQ(0, dest_add_lane(ends->dest, lane));
 }
 

@@ -16,6 +16,7 @@ struct ends {
 	struct dest *dest;
 	struct uffd_tracker tracker;
 	uint32_t generation;			/* of the next frames */
+	bool packs;				/* push lanes agreed on PACKED */
 	long huge_pages;			/* added to the host's pool */
 };
 
@@ -27,6 +28,7 @@ uint64_t memory_pages(enum guest_memory memory, uint64_t small_pages);
 void there_open(struct ends *ends, enum guest_memory memory, uint64_t pages);
 void here_open(struct ends *ends, enum guest_memory memory, uint64_t pages);
 void ends_open(struct ends *ends, enum guest_memory memory, uint64_t pages);
+void ends_open_packed(struct ends *ends, enum guest_memory memory, uint64_t pages);
 void ends_close(struct ends *ends);
 
 void lane_pair(struct ends *ends, enum lane_role role, unsigned int index);

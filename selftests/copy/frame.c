@@ -10,7 +10,7 @@
 
 /* Where the numbers are, as they were written by hand. */
 enum {
-	AT_TYPE = 0, AT_GENERATION = 4, AT_REGION = 8, AT_RESERVED = 12,
+	AT_TYPE = 0, AT_GENERATION = 4, AT_REGION = 8, AT_PACKED = 12,
 	AT_FIRST = 16, AT_COUNT = 24, AT_LOW = 32, AT_HIGH = 40,
 };
 
@@ -60,10 +60,10 @@ static int decode(FIXTURE_DATA(frame) *self, enum frame_type type,
 TEST_F(frame, what_is_encoded_is_decoded)
 {
 	static const enum frame_type types[] = { FRAME_DATA, FRAME_ZERO,
-						 FRAME_WANT };
+						 FRAME_WANT, FRAME_PACKED };
 	unsigned int i;
 
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 4; i++) {
 		struct frame said = {
 			.type = types[i],
 			.generation = 0x01020304,
@@ -71,6 +71,7 @@ TEST_F(frame, what_is_encoded_is_decoded)
 			.first = 900,
 			.count = 16,
 			.digest = { 0x1122334455667788, 0x99aabbccddeeff00 },
+			.packed = types[i] == FRAME_PACKED ? 0xfedc : 0,
 		};
 		struct frame heard;
 
@@ -82,6 +83,7 @@ TEST_F(frame, what_is_encoded_is_decoded)
 		EXPECT_EQ(said.region, heard.region);
 		EXPECT_EQ(said.first, heard.first);
 		EXPECT_EQ(said.count, heard.count);
+		EXPECT_EQ(said.packed, heard.packed);
 		EXPECT_TRUE(digest_equal(said.digest, heard.digest));
 	}
 }
@@ -119,16 +121,33 @@ TEST_F(frame, barrier_names_no_pages)
 TEST_F(frame, unknown_type_is_refused)
 {
 	EXPECT_EQ(-EPROTO, decode(self, 0, 0, 1));
-	EXPECT_EQ(-EPROTO, decode(self, 7, 0, 1));
+	EXPECT_EQ(-EPROTO, decode(self, 8, 0, 1));
 	EXPECT_EQ(-EPROTO, decode(self, 0x80000001, 0, 1));
 }
 
-TEST_F(frame, reserved_field_is_zero)
+TEST_F(frame, only_what_is_packed_has_a_packed_size)
 {
-	EXPECT_EQ(0, decode(self, FRAME_DATA, 0, 1));
-	put32(self, AT_RESERVED, 1);
-	EXPECT_EQ(-EPROTO, decode(self, FRAME_DATA, 0, 1));
-	EXPECT_EQ(-EPROTO, decode(self, FRAME_BARRIER, 0, 0));
+	enum frame_type type;
+
+	for (type = FRAME_DATA; type <= FRAME_PACKED; type++) {
+		uint64_t count = type == FRAME_BARRIER ? 0 : 1;
+
+		put32(self, AT_PACKED, 0);
+		EXPECT_EQ(type == FRAME_PACKED ? -EPROTO : 0, decode(self, type, 0, count));
+		put32(self, AT_PACKED, 1);
+		EXPECT_EQ(type == FRAME_PACKED ? 0 : -EPROTO, decode(self, type, 0, count));
+	}
+}
+
+TEST_F(frame, what_is_packed_is_smaller_than_its_pages)
+{
+	put32(self, AT_PACKED, 3 * 4096 - 1);
+	EXPECT_EQ(0, decode(self, FRAME_PACKED, 0, 3));
+	EXPECT_EQ(-EPROTO, decode(self, FRAME_PACKED, 0, 2));
+	put32(self, AT_PACKED, 3 * 4096);
+	EXPECT_EQ(-EPROTO, decode(self, FRAME_PACKED, 0, 3));
+	put32(self, AT_PACKED, UINT32_MAX);
+	EXPECT_EQ(-EPROTO, decode(self, FRAME_PACKED, 0, 64));
 }
 
 TEST_F(frame, unknown_region_is_refused)
@@ -160,6 +179,10 @@ TEST_F(frame, count_has_the_limit_of_its_type)
 	EXPECT_EQ(-EPROTO, decode(self, FRAME_DATA, 0, 65));
 	EXPECT_EQ(0, decode(self, FRAME_WANT, 0, 64));
 	EXPECT_EQ(-EPROTO, decode(self, FRAME_WANT, 0, 65));
+	put32(self, AT_PACKED, 1);
+	EXPECT_EQ(0, decode(self, FRAME_PACKED, 0, 64));
+	EXPECT_EQ(-EPROTO, decode(self, FRAME_PACKED, 0, 65));
+	put32(self, AT_PACKED, 0);
 	EXPECT_EQ(0, decode(self, FRAME_ZERO, 0, PAGES));
 	EXPECT_EQ(-EPROTO, decode(self, FRAME_ZERO, 0, PAGES + 1));
 	put32(self, AT_REGION, 1);
@@ -188,6 +211,9 @@ TEST_F(frame, payload_is_what_the_type_brings)
 	EXPECT_EQ(0, frame_payload(&frame));
 	frame.type = FRAME_WANT;
 	EXPECT_EQ(0, frame_payload(&frame));
+	frame.type = FRAME_PACKED;
+	frame.packed = 77;
+	EXPECT_EQ(77, frame_payload(&frame));
 	EXPECT_EQ(2u << 20, frame_payload_max(&self->map));
 }
 

@@ -142,6 +142,64 @@ static void want_for(struct lane *lane, uint64_t page)
 	EXPECT_EQ(page, want.first);
 }
 
+/* Pages of one byte, packed, with the digest of these or of others. */
+static void packed_send(FIXTURE_DATA(dest) *self, struct lane *lane, bool right)
+{
+	struct frame frame = pattern_frame(self->region, 1, 5, 4, 1);
+	const void *packed = NULL;
+
+	memset(pattern_bytes, 'x', 4 * 4096);
+	if (right)
+		frame.digest = digest_run(self->region, 5, 4, pattern_bytes);
+	if (!lane->packer)
+		ASSERT_EQ(0, packer_create(4 * 4096, &lane->packer));
+	frame.type = FRAME_PACKED;
+	frame.packed = (uint32_t)packer_run(lane->packer, pattern_bytes, 4 * 4096, &packed);
+	ASSERT_LT(0, frame.packed);
+	ASSERT_EQ(0, lane_send(lane, &frame, packed));
+}
+
+TEST_F(dest, packed_pages_are_refused_where_nobody_agreed_on_them)
+{
+	SKIPPED(self);
+	packed_send(self, self->push, true);
+	EXPECT_EQ(-EPROTO, dest_wait_error(self->ends.dest));
+	expect_nothing_present(self);
+}
+
+TEST_F(dest, packed_pages_are_refused_on_a_fault_lane)
+{
+	struct lane *fault;
+
+	SKIPPED(self);
+	self->ends.packs = true;
+	fault = lane_to_dest(&self->ends, LANE_FAULT);
+	switch_all(self, 1);
+	packed_send(self, fault, true);
+	EXPECT_EQ(-EPROTO, dest_wait_error(self->ends.dest));
+	expect_nothing_present(self);
+	lane_destroy(fault);
+}
+
+TEST_F(dest, packed_pages_have_the_digest_of_what_they_unpack_to)
+{
+	struct lane *push;
+
+	SKIPPED(self);
+	self->ends.packs = true;
+	push = lane_to_dest(&self->ends, LANE_PUSH);
+	switch_all(self, 1);
+	packed_send(self, push, false);
+	want_for(self->fault, 5);
+	expect_nothing_present(self);
+	packed_send(self, push, true);
+	memset(pattern_bytes, 'x', 4096);
+	ASSERT_EQ(0, guest_hash(&self->ends.there, 8, 1));
+	EXPECT_EQ(guest_hash_of(pattern_bytes, 4096), self->ends.there.hashes[8]);
+	EXPECT_EQ(0, dest_error(self->ends.dest));
+	lane_destroy(push);
+}
+
 /* Something comes all the time, and it is never what was asked for. */
 TEST_F(dest, page_is_asked_for_again_whatever_else_comes)
 {

@@ -260,4 +260,123 @@ TEST_F(lane, rest_of_a_frame_is_asked_for_at_once)
 	pages_expect(self);
 }
 
+/* The same pages, packed by the sender's half of this lane. */
+static struct frame packed_make(FIXTURE_DATA(lane) *self, const void **packed)
+{
+	struct frame frame = {
+		.type = FRAME_PACKED, .region = &self->map.regions[0], .first = 3, .count = 16,
+	};
+
+	ASSERT_EQ(0, packer_create(sizeof(self->pages), &self->lane->packer));
+	frame.packed = (uint32_t)packer_run(self->lane->packer, self->pages,
+					    sizeof(self->pages), packed);
+	ASSERT_LT(0, frame.packed);
+	return frame;
+}
+
+static void packed_send(FIXTURE_DATA(lane) *self)
+{
+	const void *packed = NULL;
+	struct frame frame = packed_make(self, &packed);
+
+	ASSERT_EQ(0, lane_send(self->lane, &frame, packed));
+	EXPECT_EQ(FRAME_HEADER_SIZE + frame.packed, self->memory.put);
+}
+
+static int packed_receive(FIXTURE_DATA(lane) *self)
+{
+	const void *payload = NULL;
+	struct frame frame = { .type = 0 };
+	int ret = lane_receive_some(self->lane, &frame, &payload);
+
+	if (ret < 0) {
+		EXPECT_EQ(0, frame.type);
+		EXPECT_EQ(NULL, payload);
+	}
+	return ret;
+}
+
+static void unpacker_give(FIXTURE_DATA(lane) *self)
+{
+	ASSERT_EQ(0, unpacker_create(frame_payload_max(&self->map), &self->lane->unpacker));
+}
+
+/* Whoever takes it in need not know; and a barrier counts it. */
+TEST_F(lane, what_is_packed_arrives_as_data)
+{
+	struct frame frame = { .type = 0 };
+	const void *payload;
+
+	unpacker_give(self);
+	packed_send(self);
+	pages_send(self);
+	ASSERT_EQ(1, lane_receive_some(self->lane, &frame, &payload));
+	EXPECT_EQ(FRAME_DATA, frame.type);
+	EXPECT_EQ(0, frame.packed);
+	EXPECT_EQ(sizeof(self->pages), frame_payload(&frame));
+	EXPECT_EQ(0, memcmp(payload, self->pages, sizeof(self->pages)));
+	pages_expect(self);
+}
+
+TEST_F(lane, barrier_sums_what_was_packed)
+{
+	const void *packed = NULL;
+	struct frame frame = packed_make(self, &packed);
+
+	frame.digest = (struct digest){ 5, 6 };
+	ASSERT_EQ(0, lane_send(self->lane, &frame, packed));
+	EXPECT_TRUE(digest_equal(frame.digest, self->lane->sent));
+}
+
+/* By its header alone: nothing is kept for what nobody agreed on. */
+TEST_F(lane, packed_frame_without_an_agreement_is_refused)
+{
+	packed_send(self);
+	self->memory.put = FRAME_HEADER_SIZE;
+	EXPECT_EQ(-EPROTO, packed_receive(self));
+}
+
+TEST_F(lane, packed_garbage_is_refused)
+{
+	unpacker_give(self);
+	packed_send(self);
+	memset(self->memory.bytes + FRAME_HEADER_SIZE, 0xa5, 64);
+	EXPECT_EQ(-EBADMSG, packed_receive(self));
+}
+
+/* It unpacks, but not to the pages that its header names. */
+static void wrong_count_refused(FIXTURE_DATA(lane) *self, uint64_t count)
+{
+	const void *packed = NULL;
+	struct frame frame = packed_make(self, &packed);
+
+	unpacker_give(self);
+	frame.count = count;
+	ASSERT_EQ(0, lane_send(self->lane, &frame, packed));
+	EXPECT_EQ(-EBADMSG, packed_receive(self));
+}
+
+TEST_F(lane, packed_frame_of_too_few_bytes_is_refused)
+{
+	wrong_count_refused(self, 17);
+}
+
+TEST_F(lane, packed_frame_of_too_many_bytes_is_refused)
+{
+	wrong_count_refused(self, 15);
+}
+
+TEST_F(lane, packed_frame_in_pieces_waits_for_all_of_it)
+{
+	size_t whole;
+
+	unpacker_give(self);
+	packed_send(self);
+	whole = self->memory.put;
+	for (self->memory.put = 0; self->memory.put < whole; self->memory.put += 7)
+		ASSERT_EQ(0, packed_receive(self));
+	self->memory.put = whole;
+	pages_expect(self);
+}
+
 TEST_HARNESS_MAIN

@@ -73,8 +73,9 @@ static void frame_verify(struct lane *lane, const struct frame *frame,
 	FUZZ_CHECK(!frame_decode(lane->map, wire, &again));
 	FUZZ_CHECK(again.first == frame->first && again.count == frame->count &&
 		   again.region == region && again.type == frame->type);
-	FUZZ_CHECK(payload >= lane->input &&
-		   payload + frame_payload(frame) <= lane->input + lane->end);
+	FUZZ_CHECK(frame->type != FRAME_PACKED && !frame->packed);
+	FUZZ_CHECK(lane->unpacker || (payload >= lane->input &&
+		   payload + frame_payload(frame) <= lane->input + lane->end));
 	if (frame->type == FRAME_BARRIER)
 		return;
 	FUZZ_CHECK(region >= lane->map->regions &&
@@ -82,11 +83,14 @@ static void frame_verify(struct lane *lane, const struct frame *frame,
 	FUZZ_CHECK(frame->count && frame->count <= region->pages &&
 		   frame->first <= region->pages - frame->count);
 	FUZZ_CHECK(frame->type == FRAME_ZERO || frame->count <= run_pages(region));
+	/* Wherever they are, all of them are there. */
+	if (frame->type == FRAME_DATA)
+		(void)digest_run(region, frame->first, frame->count, payload);
 }
 
 /**
  * LLVMFuzzerTestOneInput() - receive whatever a connection brings
- * @data: first whether there is a region of huge pages, too
+ * @data: first bits: there is a region of huge pages, too; PACKED was agreed on
  * @size: bytes of it
  *
  * Return: 0.
@@ -98,18 +102,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct frame frame = { .type = 0 };
 	const void *payload = NULL;
 	struct lane *lane;
+	uint8_t what;
 	int ret;
 
 	map.count = 0;
 	fuzz_region(&map, 12, 1000);
-	if (fuzz_byte(&feed.input) & 1)
+	what = fuzz_byte(&feed.input);
+	if (what & 1)
 		fuzz_region(&map, 21, 1ull << 22);
 	FUZZ_CHECK(!lane_create(&feed_ops, &feed, -1, LANE_PUSH, 0, &map, &lane));
+	if (what & 2)
+		FUZZ_CHECK(!unpacker_create(frame_payload_max(&map), &lane->unpacker));
 	/* 0: it would wait for more, which is there. */
 	while ((ret = lane_receive_some(lane, &frame, &payload)) >= 0)
 		if (ret)
 			frame_verify(lane, &frame, payload);
-	FUZZ_CHECK(ret == -EPROTO || ret == -EPIPE);
+	FUZZ_CHECK(ret == -EPROTO || ret == -EPIPE || (what & 2 && ret == -EBADMSG));
 	lane_destroy(lane);
 	return 0;
 }

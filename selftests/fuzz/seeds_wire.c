@@ -37,6 +37,29 @@ static void frame_add(const struct frame *frame)
 	}
 }
 
+/* Packed pages, as they are: below 128 bytes of them. */
+static void packed_write(struct region *region)
+{
+	struct frame frame = { FRAME_PACKED, 1, region, 7, 2, { 1, 2 }, 0 };
+	uint8_t pages[2 * 4096], wire[FRAME_HEADER_SIZE];
+	struct packer *packer;
+	const void *packed;
+
+	memset(pages, 0x5a, sizeof(pages));
+	FUZZ_CHECK(!packer_create(sizeof(pages), &packer));
+	frame.packed = (uint32_t)packer_run(packer, pages, sizeof(pages), &packed);
+	FUZZ_CHECK(frame.packed && frame.packed <= 128);
+	frame_encode(&frame, wire);
+	seed_start(&seed);
+	seed_add_byte(&seed, 2);
+	seed_add_byte(&seed, FRAME_HEADER_SIZE - 1);
+	seed_add(&seed, wire, sizeof(wire));
+	seed_add_byte(&seed, frame.packed - 1);
+	seed_add(&seed, packed, frame.packed);
+	seed_write("frame", "packed", seed.bytes, seed.size);
+	packer_destroy(packer);
+}
+
 /**
  * seeds_frame() - a round on a push lane, wants on a fault lane
  */
@@ -44,14 +67,14 @@ void seeds_frame(void)
 {
 	static struct region_map map;
 	struct frame frames[] = {
-		{ FRAME_DATA, 1, &map.regions[0], 0, 16, { 1, 2 } },
-		{ FRAME_ZERO, 1, &map.regions[0], 16, 984, { 3, 4 } },
-		{ FRAME_ZERO, 1, &map.regions[1], 5, 1 << 20, { 3, 4 } },
-		{ FRAME_BARRIER, 1, NULL, 0, 0, { 0, 0 } },
-		{ FRAME_DATA, 2, &map.regions[0], 999, 1, { 5, 6 } },
-		{ FRAME_WANT, 2, &map.regions[0], 7, 16, { 0, 0 } },
-		{ FRAME_DATA, 2, &map.regions[1], 3, 1, { 7, 8 } },
-		{ FRAME_WANT, 2, &map.regions[1], 7, 1, { 0, 0 } },
+		{ FRAME_DATA, 1, &map.regions[0], 0, 16, { 1, 2 }, 0 },
+		{ FRAME_ZERO, 1, &map.regions[0], 16, 984, { 3, 4 }, 0 },
+		{ FRAME_ZERO, 1, &map.regions[1], 5, 1 << 20, { 3, 4 }, 0 },
+		{ FRAME_BARRIER, 1, NULL, 0, 0, { 0, 0 }, 0 },
+		{ FRAME_DATA, 2, &map.regions[0], 999, 1, { 5, 6 }, 0 },
+		{ FRAME_WANT, 2, &map.regions[0], 7, 16, { 0, 0 }, 0 },
+		{ FRAME_DATA, 2, &map.regions[1], 3, 1, { 7, 8 }, 0 },
+		{ FRAME_WANT, 2, &map.regions[1], 7, 1, { 0, 0 }, 0 },
 	};
 	size_t i;
 
@@ -71,6 +94,7 @@ void seeds_frame(void)
 	for (i = 0; i < sizeof(frames) / sizeof(frames[0]); i++)
 		frame_add(&frames[i]);
 	seed_write("frame", "all", seed.bytes, seed.size);
+	packed_write(&map.regions[0]);
 }
 
 /* ---- control messages ---------------------------------------------------- */
