@@ -114,3 +114,16 @@ void limit_take(struct limit *limit, uint64_t bytes)
 	limit->tokens -= (double)bytes;
 	pthread_mutex_unlock(&limit->lock);
 }
+
+/**
+ * limit_return() - bytes that were taken did not leave
+ * @limit: shared by the lanes
+ * @bytes: of what this lane took last
+ */
+void limit_return(struct limit *limit, uint64_t bytes)
+{
+	pthread_mutex_lock(&limit->lock);
+	limit->tokens += (double)bytes;
+	pthread_cond_broadcast(&limit->changed);
+	pthread_mutex_unlock(&limit->lock);
+}

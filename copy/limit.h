@@ -22,5 +22,6 @@ void limit_fini(struct limit *limit);
 void limit_set(struct limit *limit, uint64_t rate);
 void limit_pass(struct limit *limit, bool pass);
 void limit_take(struct limit *limit, uint64_t bytes);
+void limit_return(struct limit *limit, uint64_t bytes);
 
 #endif

@@ -99,16 +99,20 @@ static bool hurried(struct source *source)
 static int send_pages(struct source_lane *self, const struct frame *run,
 		      struct proof *proof, uint64_t *counter)
 {
-	uint64_t before = self->lane->bytes_sent;
+	struct limit *limit = &self->source->limit;
+	uint64_t before = self->lane->bytes_sent, sent, most = frame_bytes(run);
 	int ret;
 
 	lane_narrow(self->lane, hurried(self->source));
-	limit_take(&self->source->limit, run->count << run->region->page_shift);
+	limit_take(limit, most);
 	ret = run->region->kind->read(run->region, run->first, run->count,
 				      self->buffer);
 	if (!ret)
 		ret = run_send(self, run, self->buffer, proof);
-	stat_add(counter, self->lane->bytes_sent - before);
+	sent = self->lane->bytes_sent - before;
+	if (sent < most)
+		limit_return(limit, most - sent);
+	stat_add(counter, sent);
 	return ret;
 }
 

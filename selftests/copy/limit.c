@@ -84,6 +84,25 @@ TEST_F(limit, first_take_passes_and_is_a_debt)
 	EXPECT_LE((int64_t)self->limit.tokens, -(int64_t)(9 * RATE));
 }
 
+/* A debt of 1000 s is over when what it was for did not leave. */
+TEST_F(limit, what_did_not_leave_is_no_debt)
+{
+	struct taker taker = { .limit = &self->limit, .times = 1 };
+
+	limit_take(&self->limit, 1000 * RATE);
+	ASSERT_EQ(0, pthread_create(&taker.thread, NULL, take_times, &taker));
+	limit_return(&self->limit, 1000 * RATE);
+	EXPECT_EQ(0, pthread_join(taker.thread, NULL));
+	EXPECT_GE((int64_t)self->limit.tokens, -(int64_t)TAKE);
+}
+
+TEST_F(limit, what_is_returned_saves_no_more_than_a_burst)
+{
+	limit_return(&self->limit, 1000 * RATE);
+	limit_take(&self->limit, 0);
+	EXPECT_LE((int64_t)self->limit.tokens, (int64_t)BURST);
+}
+
 TEST_F(limit, idle_time_saves_no_more_than_a_burst)
 {
 	self->limit.filled_ns -= 60 * 1000000000ull;	/* a minute ago */
