@@ -22,8 +22,10 @@ static uint64_t alike(const struct frame *run, const uint8_t *bytes,
 	return next - page;
 }
 
-static void count_part(struct source *source, const struct frame *part)
+static void count_part(struct source_lane *self, const struct frame *part)
 {
+	struct source *source = self->source;
+
 	if (part->type == FRAME_ZERO) {
 		/* In small pages, so that sizes can be added up. */
 		stat_add(&source->stats.zero_pages,
@@ -31,11 +33,37 @@ static void count_part(struct source *source, const struct frame *part)
 		return;
 	}
 	stat_add(&source->stats.data_pages, part->count);
-	stat_add(&source->stats.data_bytes, frame_payload(part));
+	stat_add(&source->stats.data_bytes, frame_bytes(part));
+	self->data_bytes += frame_bytes(part);
+}
+
+/* Make a part PACKED, if that pays. Return: the bytes that follow it. */
+static const void *part_pack(struct source_lane *self, struct frame *part,
+			     const void *bytes)
+{
+	struct source_stats *stats = &self->source->stats;
+	const void *packed;
+	size_t size = packer_run(self->lane->packer, bytes, frame_bytes(part), &packed);
+
+	if (!size)
+		return bytes;
+	part->type = FRAME_PACKED;
+	part->packed = (uint32_t)size;
+	stat_add(&stats->packed_bytes, frame_bytes(part));
+	stat_add(&stats->packed_to_bytes, size);
+	return packed;
+}
+
+/* Its digest is that of its pages, however they travel. */
+static int part_send(struct source_lane *self, struct frame *part, const void *bytes)
+{
+	if (part->type == FRAME_DATA && self->packs)
+		bytes = part_pack(self, part, bytes);
+	return lane_send(self->lane, part, bytes);
 }
 
 /**
- * run_send() - send pages, the zero ones as headers only
+ * run_send() - send pages, the zero ones as headers only, others packed or not
  * @self: the sending lane
  * @run: region, first, count and generation
  * @bytes: of all its pages; nobody changes them meanwhile
@@ -65,8 +93,8 @@ int run_send(struct source_lane *self, const struct frame *run,
 		else if (!zero && part.region->shared)
 			bitmap_set_range(&regions[part.region->id].filled,
 					 part.first, part.count);
-		count_part(self->source, &part);
-		ret = lane_send(self->lane, &part, bytes + done * size);
+		count_part(self, &part);
+		ret = part_send(self, &part, bytes + done * size);
 		if (ret < 0)
 			return ret;
 		done += part.count;
@@ -95,24 +123,57 @@ static bool hurried(struct source *source)
 	return wanted && now_ns() - wanted < HURRY_NS;
 }
 
+static struct worth_run so_far(const struct source_lane *self)
+{
+	return (struct worth_run){
+		.bytes = self->data_bytes,
+		.ns = now_ns(),
+		.waited_ns = self->lane->waited_ns + self->limited_ns,
+	};
+}
+
+/* What a run took decides whether later ones are packed. */
+static void way_learn(struct source_lane *self, const struct worth_run *start)
+{
+	struct worth_run took = so_far(self);
+
+	if (!self->lane->packer)
+		return;
+	took.bytes -= start->bytes;
+	took.ns -= start->ns;
+	took.waited_ns -= start->waited_ns;
+	worth_note(&self->source->worth, &took);
+}
+
+static void limit_wait(struct source_lane *self, uint64_t bytes)
+{
+	uint64_t began = now_ns();
+
+	limit_take(&self->source->limit, bytes);
+	self->limited_ns += now_ns() - began;
+}
+
 /* Read a run and send it; the copy keeps a running guest's writes out. */
 static int send_pages(struct source_lane *self, const struct frame *run,
 		      struct proof *proof, uint64_t *counter)
 {
-	struct limit *limit = &self->source->limit;
 	uint64_t before = self->lane->bytes_sent, sent, most = frame_bytes(run);
+	struct worth_run start = so_far(self);
 	int ret;
 
 	lane_narrow(self->lane, hurried(self->source));
-	limit_take(limit, most);
+	limit_wait(self, most);
+	self->packs = self->lane->packer && worth_packs(&self->source->worth);
 	ret = run->region->kind->read(run->region, run->first, run->count,
 				      self->buffer);
 	if (!ret)
 		ret = run_send(self, run, self->buffer, proof);
 	sent = self->lane->bytes_sent - before;
 	if (sent < most)
-		limit_return(limit, most - sent);
+		limit_return(&self->source->limit, most - sent);
 	stat_add(counter, sent);
+	if (!ret)
+		way_learn(self, &start);
 	return ret;
 }
 

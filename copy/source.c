@@ -66,6 +66,7 @@ int source_create(struct region_map *map, uint64_t bandwidth,
 	if (ret < 0)
 		goto err_bitmaps;
 	ahead_init(&made->ahead);
+	worth_init(&made->worth);
 	pthread_mutex_init(&made->lock, NULL);
 	pthread_cond_init(&made->changed, NULL);
 	*source = made;
@@ -92,6 +93,7 @@ void source_destroy(struct source *source)
 	pthread_cond_destroy(&source->changed);
 	pthread_mutex_destroy(&source->lock);
 	ahead_fini(&source->ahead);
+	worth_fini(&source->worth);
 	limit_fini(&source->limit);
 	bitmaps_fini(source);
 	close(source->event_fd);

@@ -30,6 +30,7 @@
 #include "copy/limit.h"
 #include "copy/order.h"
 #include "copy/stats.h"
+#include "copy/worth.h"
 #include "uffd/uffd.h"
 
 #define SOURCE_LANES_MAX	64
@@ -54,6 +55,9 @@ struct source_lane {
 	pthread_t thread;
 	uint8_t *buffer;		/* one run; this thread's */
 	struct order_cursor cursor;	/* this thread's */
+	bool packs;			/* this run is to be; this thread's */
+	uint64_t data_bytes;		/* sent, as in stats; this thread's */
+	uint64_t limited_ns;		/* waited for the limit; this thread's */
 };
 
 enum source_job { SOURCE_IDLE, SOURCE_ROUND, SOURCE_PUSH, SOURCE_STOP };
@@ -62,6 +66,7 @@ struct source {
 	struct region_map *map;
 	struct source_region regions[REGIONS_MAX];
 	struct limit limit;
+	struct worth worth;		/* of the push lanes */
 	struct order order;
 	struct ahead ahead;
 	struct source_stats stats;

@@ -20,7 +20,9 @@ uint64_t histogram_quantile(const struct histogram *histogram, double q);
 struct source_stats {
 	uint64_t data_pages;		/* sent with their bytes */
 	uint64_t zero_pages;		/* sent as headers */
-	uint64_t data_bytes;		/* payload of DATA frames */
+	uint64_t data_bytes;		/* of these, as they are in memory */
+	uint64_t packed_bytes;		/* of these, what was packed */
+	uint64_t packed_to_bytes;	/* and what that came to */
 	uint64_t round_bytes;		/* on the wire in pre-copy */
 	uint64_t push_bytes;		/* on the wire in post-copy, pushed */
 	uint64_t fault_bytes;		/* on the wire as answers to wants */

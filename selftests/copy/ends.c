@@ -189,6 +189,16 @@ void ends_open_packed(struct ends *ends, enum guest_memory memory, uint64_t page
 }
 
 /**
+ * ends_pack_all() - have push lanes pack all that gets smaller, paying or not
+ * @ends: of ends_open_packed(); nothing was sent yet
+ */
+void ends_pack_all(struct ends *ends)
+{
+	ends->source->worth.packs = true;
+	ends->source->worth.left = UINT32_MAX;
+}
+
+/**
  * ends_close() - end everything that was opened
  * @ends: some of it may be NULL
  */

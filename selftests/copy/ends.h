@@ -35,6 +35,7 @@ void lane_pair(struct ends *ends, enum lane_role role, unsigned int index);
 struct lane *lane_to_source(struct ends *ends, enum lane_role role);
 struct lane *lane_to_dest(struct ends *ends, enum lane_role role);
 
+void ends_pack_all(struct ends *ends);
 void ends_track(struct ends *ends);
 void ends_round(struct ends *ends);
 void ends_switch(struct ends *ends);

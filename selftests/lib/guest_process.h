@@ -14,6 +14,9 @@
 
 #include "uffd/uffd.h"
 
+/* In a seed: pages of a few small numbers, which pack well. */
+#define GUEST_TEXT	(UINT64_C(1) << 63)
+
 enum guest_memory { GUEST_MEMFD, GUEST_PRIVATE, GUEST_HUGETLB };
 
 struct guest_process {
