@@ -77,6 +77,38 @@ int lane_over_channel(struct channel *channel, enum lane_role role,
 	return ret;
 }
 
+/* A lane of this migration, with what its end of it needs to pack. */
+static int lane_make(struct migration *m, struct channel *channel, enum lane_role role,
+		     unsigned int index, struct lane **lane)
+{
+	uint64_t most = frame_payload_max(&m->map);
+	int ret = lane_over_channel(channel, role, index, &m->map, lane);
+
+	if (ret < 0)
+		return ret;
+	inject_lane(m->inject, *lane);
+	if (m->packs && role == LANE_PUSH)
+		ret = m->source ? packer_create(most, &(*lane)->packer)
+				: unpacker_create(most, &(*lane)->unpacker);
+	if (ret < 0)
+		lane_destroy(*lane);
+	return ret;
+}
+
+/**
+ * lanes_packed() - source: the dest has said whether it takes PACKED
+ * @m: prepared, or recovering; told in words if that is not as asked for
+ * @accepted: whether it does
+ */
+void lanes_packed(struct migration *m, bool accepted)
+{
+	m->packs = m->options.compressed && accepted;
+	if (m->options.compressed && !accepted)
+		progress_decide(m,
+				"%s does not take compressed pages, an older version does not: they are sent as they are",
+				m->options.host);
+}
+
 /**
  * lane_greet() - show the token that came over the control channel
  * @channel: connected as a lane
@@ -150,13 +182,11 @@ int lane_add(struct migration *m, enum channel_role role, unsigned int index,
 	     struct channel *channel)
 {
 	struct lane *lane;
-	int ret = lane_over_channel(channel, role == ROLE_FAULT ? LANE_FAULT
-							       : LANE_PUSH,
-				    index, &m->map, &lane);
+	int ret = lane_make(m, channel, role == ROLE_FAULT ? LANE_FAULT : LANE_PUSH, index,
+			    &lane);
 
 	if (ret < 0)
 		return ret;
-	inject_lane(m->inject, lane);
 	ret = source_add_lane(m->source, lane);
 	if (ret < 0)
 		lane_destroy(lane);
@@ -285,11 +315,9 @@ static int lane_take(struct migration *m, struct accepted *accepted)
 		accepted_refuse(m, accepted, "its number is none, or another one's");
 		return 0;
 	}
-	ret = lane_over_channel(accepted->channel, role, accepted->index,
-				&m->map, &lane);
+	ret = lane_make(m, accepted->channel, role, accepted->index, &lane);
 	if (ret < 0)
 		return ret;
-	inject_lane(m->inject, lane);
 	ret = dest_add_lane(m->dest, lane);
 	if (ret < 0)
 		lane_destroy(lane);

@@ -193,6 +193,7 @@ int memory_drop(struct migration *m, struct region *region, uint64_t first,
 int memory_zap_stale(struct migration *m);
 
 /* lanes.c, accept.c */
+void lanes_packed(struct migration *m, bool accepted);
 int lanes_connect(struct migration *m);
 int lanes_listen(struct migration *m, const uint8_t *peer);
 void lanes_connection(struct migration *m, const struct command_data *data);

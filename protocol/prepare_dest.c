@@ -85,6 +85,7 @@ static int prepare_take(struct migration *m, const Straddle__Prepare *said)
 				      vcpus < FAULT_LANES ? vcpus
 							  : FAULT_LANES);
 	m->push_lanes = lanes_accept(said->push_lanes, PUSH_LANES);
+	m->packs = said->has_packs && said->packs;
 	m->prepare_live = strdup(said->live);
 	m->prepare_given = said->given ? strdup(said->given) : NULL;
 	if (!m->prepare_live || (said->given && !m->prepare_given))
@@ -230,6 +231,7 @@ static int prepared_send(struct migration *m)
 	prepared.token.len = sizeof(m->token);
 	prepared.fault_lanes = m->fault_lanes;
 	prepared.push_lanes = m->push_lanes;
+	prepared.has_packs = prepared.packs = m->packs;
 	prepared.has_cookie = !cookie_bake(&m->mine, &prepared.cookie);
 	ret = send_message(m, MSG_PREPARED, &prepared.base);
 	free(prepared.cookie.data);

@@ -87,6 +87,7 @@ static int prepare_send(struct migration *m)
 	prepare.fault_lanes = m->options.fault_lanes;
 	prepare.has_push_lanes = m->options.push_lanes;
 	prepare.push_lanes = m->options.push_lanes;
+	prepare.has_packs = prepare.packs = m->options.compressed;
 	prepare.has_postcopy = true;
 	prepare.postcopy = m->options.postcopy;
 	prepare.has_has_persistent = true;
@@ -110,6 +111,7 @@ static int prepared_take(struct migration *m, const Straddle__Prepared *said)
 	memcpy(m->token, said->token.data, TOKEN_SIZE);
 	m->fault_lanes = said->fault_lanes;
 	m->push_lanes = said->push_lanes;
+	lanes_packed(m, said->has_packs && said->packs);
 	ret = storage_agree(m, said->n_copy, said->copy);
 	return ret ? ret : cookie_take(m, &said->cookie);
 }

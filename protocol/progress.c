@@ -34,6 +34,8 @@ static void from_source(struct progress *progress, struct source *source)
 	progress->push_bytes = stat_read(&stats->push_bytes);
 	progress->fault_bytes = stat_read(&stats->fault_bytes);
 	progress->repeated_pages = stat_read(&stats->repeated_pages);
+	progress->packed_bytes = stat_read(&stats->packed_bytes);
+	progress->packed_to_bytes = stat_read(&stats->packed_to_bytes);
 }
 
 static void from_dest(struct progress *progress, struct dest *dest)

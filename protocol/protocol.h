@@ -60,6 +60,7 @@ struct migration_options {
 					 * UINT32_MAX: no limit */
 	uint32_t fault_lanes;		/* 0: min(vCPUs, 4) */
 	uint32_t push_lanes;		/* 0: default */
+	bool compressed;		/* push lanes pack where that pays */
 	enum engine engine;
 	char dest_uri[256];		/* native: dest's libvirt, "": by host */
 	char migrate_uri[256];		/* native: dest's QEMU, "": libvirt asks */
@@ -122,6 +123,8 @@ struct progress {
 	uint64_t push_bytes;
 	uint64_t fault_bytes;
 	uint64_t repeated_pages;	/* sent twice: pushed and wanted */
+	uint64_t packed_bytes;		/* of data_bytes, what was packed */
+	uint64_t packed_to_bytes;	/* and what that came to */
 	uint64_t total_ns;		/* since Begin */
 	uint64_t downtime_ns;		/* once known; its parts, of which the
 					 * rest is spent on the wire: */
@@ -328,6 +331,7 @@ struct migration {
 	bool unanswered;		/* asked, and all that is broken is silence */
 	bool lanes_up;			/* none of them broke */
 	bool recovering;		/* RECOVER was sent. Dest: was taken */
+	bool packs;			/* both: push lanes carry PACKED */
 	struct round_result round;	/* the last one */
 	uint32_t barrier;		/* generation that is all across */
 	int state_fd;			/* device state, or -1 */

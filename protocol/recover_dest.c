@@ -88,6 +88,7 @@ static int recovered_send(struct migration *m)
 	said.generation = m->generation;
 	said.fault_lanes = m->fault_lanes;
 	said.push_lanes = m->push_lanes;
+	said.has_packs = said.packs = m->packs;
 	return send_message(m, MSG_RECOVERED, &said.base);
 }
 
@@ -113,6 +114,7 @@ int recover_dest(struct migration *m, const Straddle__Recover *said)
 	if (m->generation < said->generation)
 		m->generation = said->generation;
 	m->generation++;
+	m->packs = said->has_packs && said->packs;
 	m->recovering = true;
 	m->broken_told = false;
 	m->broken_told_ns = 0;

@@ -129,6 +129,7 @@ static int recover_send(struct migration *m)
 	Straddle__Recover recover = STRADDLE__RECOVER__INIT;
 
 	recover.generation = m->generation;
+	recover.has_packs = recover.packs = m->options.compressed;
 	m->asked_ns = now_ns();
 	page_set_reset(m);
 	return send_message(m, MSG_RECOVER, &recover.base);
@@ -381,6 +382,7 @@ static int recovered_take(struct migration *m,
 	m->generation = said->generation;
 	m->fault_lanes = said->fault_lanes;
 	m->push_lanes = said->push_lanes;
+	lanes_packed(m, said->has_packs && said->packs);
 	return dial_start(m, DIAL_LANES);
 }
 

@@ -116,6 +116,10 @@ WRONG(engine_desturi, "--desturi is libvirt's", "migrate", "g", "h", "--desturi"
 WRONG(engine_migrateuri, "--migrateuri is libvirt's", "migrate", "g", "h", "--migrateuri",
       "tcp:h");
 WRONG(engine_tls, "--tls is libvirt's", "migrate", "g", "h", "--tls");
+WRONG(engine_compressed, "--compressed is not for --engine native", "migrate", "g", "h",
+      "--engine", "native", "--compressed");
+WRONG(engine_compress_in_short, "--compressed is not for --engine native", "migrate", "g", "h",
+      "--engine", "native", "--compress");
 WRONG(engine_handover, "--handover is not for --engine native", "migrate", "g", "h",
       "--engine", "native", "--handover");
 WRONG(engine_lanes, "--push-lanes is not for --engine native", "migrate", "g", "h",

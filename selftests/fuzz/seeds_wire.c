@@ -183,7 +183,7 @@ static void prepare_make(struct bodies *b)
 	p->version = (char *)"QEMU 7.2.0 (Debian 1:7.2+dfsg-7)";
 	p->boot_id = (char *)UUID;
 	p->has_cookie = p->has_paused = p->has_postcopy = true;
-	p->has_copy_storage = true;
+	p->has_copy_storage = p->has_packs = p->packs = true;
 	p->copy_storage = STRADDLE__COPY_STORAGE__COPY_INC;
 	p->cookie = b->cookie;
 }
@@ -198,6 +198,7 @@ static void dest_bodies_make(struct bodies *b)
 	b->prepared.has_cookie = true;
 	b->prepared.cookie = b->cookie;
 	b->prepared.host = (char *)"h\xc3\xb6st";
+	b->prepared.has_packs = b->prepared.packs = true;
 	b->prepared.n_copy = 2;
 	b->prepared.copy = b->copy;
 	straddle__answer__init(&b->answer);

@@ -121,6 +121,7 @@ static const struct field option_fields[] = {
 	FIELD(U32, struct migration_options, rounds_max),
 	FIELD(U32, struct migration_options, fault_lanes),
 	FIELD(U32, struct migration_options, push_lanes),
+	FIELD(BOOL, struct migration_options, compressed),
 	FIELD_NAMED(struct migration_options, engine, engine_to_name, engine_value),
 	FIELD(TEXT, struct migration_options, dest_uri),
 	FIELD(TEXT, struct migration_options, migrate_uri),
@@ -157,6 +158,8 @@ static const struct field progress_fields[] = {
 	FIELD(U64, struct progress, push_bytes),
 	FIELD(U64, struct progress, fault_bytes),
 	FIELD(U64, struct progress, repeated_pages),
+	FIELD(U64, struct progress, packed_bytes),
+	FIELD(U64, struct progress, packed_to_bytes),
 	FIELD(U64, struct progress, total_ns),
 	FIELD(U64, struct progress, downtime_ns),
 	FIELD(U64, struct progress, downtime_pause_ns),
@@ -291,6 +294,8 @@ static int engine_check(const struct migration_options *options, struct fail *fa
 	if (options->fault_lanes || options->push_lanes)
 		return refuse(fail, options->fault_lanes ? "--fault-lanes" : "--push-lanes",
 			      ours);
+	if (options->compressed)
+		return refuse(fail, "--compressed", ours);
 	if (options->postcopy && !options->live)
 		return refuse(fail, "--postcopy", "with --engine native needs --live: libvirt "
 			      "does not post-copy a guest that stands still; add --live");

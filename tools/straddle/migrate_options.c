@@ -20,7 +20,7 @@ enum {
 	OPT_PERSISTENT, OPT_UNDEFINESOURCE, OPT_DNAME, OPT_XML, OPT_PERSISTENT_XML,
 	OPT_VERBOSE, OPT_DOWNTIME, OPT_PRECOPY_ROUNDS, OPT_FAULT_LANES, OPT_PUSH_LANES,
 	OPT_HANDOVER, OPT_DETACH, OPT_DRY_RUN, OPT_UNSAFE, OPT_ALLOW_VERSION_SKEW,
-	OPT_ENGINE, OPT_DESTURI, OPT_MIGRATEURI, OPT_TLS,
+	OPT_COMPRESSED, OPT_ENGINE, OPT_DESTURI, OPT_MIGRATEURI, OPT_TLS,
 	OPT_COPY_ALL, OPT_COPY_INC, OPT_COPY_SYNCHRONOUS, OPT_HELP,
 };
 
@@ -44,6 +44,7 @@ static const struct option long_options[] = {
 	{ "precopy-rounds", required_argument, NULL, OPT_PRECOPY_ROUNDS },
 	{ "fault-lanes", required_argument, NULL, OPT_FAULT_LANES },
 	{ "push-lanes", required_argument, NULL, OPT_PUSH_LANES },
+	{ "compressed", no_argument, NULL, OPT_COMPRESSED },
 	{ "handover", no_argument, NULL, OPT_HANDOVER },
 	{ "engine", required_argument, NULL, OPT_ENGINE },
 	{ "desturi", required_argument, NULL, OPT_DESTURI },
@@ -74,6 +75,7 @@ static const struct flag_option flag_options[] = {
 	FLAG(OPT_POSTCOPY_AFTER_PRECOPY, migration.postcopy_after_precopy),
 	FLAG(OPT_PERSISTENT, migration.persistent),
 	FLAG(OPT_UNDEFINESOURCE, migration.undefine_source),
+	FLAG(OPT_COMPRESSED, migration.compressed),
 	FLAG(OPT_HANDOVER, migration.handover),
 	FLAG(OPT_DRY_RUN, migration.dry_run),
 	FLAG(OPT_UNSAFE, migration.unsafe),
@@ -144,6 +146,7 @@ void migrate_help(void)
 	      "  --persistent-xml FILE     with --persistent: define this there\n"
 	      "  --fault-lanes N           connections for missing pages\n"
 	      "  --push-lanes N            connections for the rest\n"
+	      "  --compressed              compress what is pushed, while that is faster\n"
 	      "  --handover                the guest hands over its userfaultfd\n"
 	      "  --dry-run                 say what is in the way, and move nothing\n"
 	      "  --unsafe                  go although a disk may not be shared, or its\n"

@@ -78,6 +78,17 @@ static void pauses_print(const struct progress *summary)
 		       summary->pauses, time_words(summary->pause_max_ns, words));
 }
 
+/* What --compressed saved; of what is asked for nothing is packed. */
+static void packed_print(const struct progress *summary)
+{
+	char from[QUANTITY_MAX], to[QUANTITY_MAX];
+
+	if (summary->packed_bytes)
+		printf("  %-15s %s to %s\n", "compressed",
+		       bytes_words(summary->packed_bytes, from),
+		       bytes_words(summary->packed_to_bytes, to));
+}
+
 /* libvirt counts less than we do, and what it does not count is not printed. */
 static void native_print(const struct progress *summary)
 {
@@ -113,6 +124,7 @@ void summary_print(const struct progress *summary)
 	bytes_print("pre-copy", summary->round_bytes);
 	bytes_print("push", summary->push_bytes);
 	bytes_print("fault replies", summary->fault_bytes);
+	packed_print(summary);
 	pages_print("zero pages", summary->zero_pages);
 	faults_print(summary);
 	pages_print("sent twice", summary->repeated_pages);

@@ -72,8 +72,8 @@
  *           "postcopy_after_precopy","persistent","undefine_source",
  *           "handover","bandwidth","postcopy_bandwidth","downtime_ns",
  *           "timeout_ns","timeout_action":"suspend"|"postcopy",
- *           "rounds_max","fault_lanes","push_lanes","engine":"straddle"|
- *           "native"|"auto","dest_uri","migrate_uri","tls"}   (struct
+ *           "rounds_max","fault_lanes","push_lanes","compressed","engine":
+ *           "straddle"|"native"|"auto","dest_uri","migrate_uri","tls"}   (struct
  *           migration_options, one key a member; absent: its default)
  *  dest:    a "connection" packet with the control connection follows
  *  answer:  "row":{"state","error","proof","epoch","peer_digest"}|null;
