@@ -19,6 +19,17 @@
 #define SOURCE_ADDRESS	0x100000000ull	/* nobody maps the source's memory */
 #define WAIT_MS		60000
 
+/* What its end of a push lane needs to pack. */
+static int lane_packs(const struct engine *engine, struct lane *lane)
+{
+	uint64_t most = frame_payload_max(&engine->map);
+
+	if (!engine->plan->packs || lane->role != LANE_PUSH)
+		return 0;
+	return engine->source ? packer_create(most, &lane->packer)
+			      : unpacker_create(most, &lane->unpacker);
+}
+
 static int lane_add(struct engine *engine, struct channel *channel, enum channel_role role,
 		    unsigned int index)
 {
@@ -26,6 +37,8 @@ static int lane_add(struct engine *engine, struct channel *channel, enum channel
 	int ret = lane_over_channel(channel, role == ROLE_PUSH ? LANE_PUSH : LANE_FAULT, index,
 				    &engine->map, &lane);
 
+	if (!ret)
+		ret = lane_packs(engine, lane);
 	if (ret)
 		return ret;
 	return engine->source ? source_add_lane(engine->source, lane)

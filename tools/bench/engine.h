@@ -13,6 +13,7 @@
 struct plan {
 	unsigned int push_lanes, fault_lanes;
 	bool tls;
+	bool packs;		/* push lanes, where that pays */
 	int memory;		/* source: the guest's */
 	uint64_t size, filled;	/* bytes; what is filled comes first */
 };

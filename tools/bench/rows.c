@@ -13,6 +13,7 @@
 #define FLOOR		"echo of 16 B for 4 KiB + local userfaultfd round trip"
 #define LOCAL		"as many threads that fault locally"
 #define IDLE		"the same without a push"
+#define UNPACKED	"the same without --compressed"
 #define BUSY		"network fault while 2 lanes push over 1 Gbit/s"
 #define BANDS		"pfifo_fast in the cable's tbf"
 #define ONE_QUEUE	"tbf's one queue"
@@ -53,6 +54,13 @@ const struct row rows[] = {
 	  fill_warm_measure, populate_warm_measure, AT_LEAST, 0.95, 1, false, USUAL },
 	{ "fill-warm-alias", "MiB/s", "the same, all pages are there", ALIAS,
 	  fill_warm_measure, alias_warm_measure, AT_LEAST, 0.95, 1, false, USUAL },
+	/* Of memory that compresses as programs do. */
+	{ "push-2-packed", "MiB/s", "post-copy push of /usr/lib, 2 lanes, --compressed", UNPACKED,
+	  packed_measure, unpacked_measure, AT_LEAST, 1, 2, false, USUAL },
+	{ "push-narrow-packed", "MiB/s", "the same over 1 Gbit/s", UNPACKED,
+	  packed_narrow_measure, unpacked_narrow_measure, AT_LEAST, 1.5, 2, false, USUAL },
+	{ "push-narrow-packed-tls", "MiB/s", "the same over 1 Gbit/s, TLS", UNPACKED,
+	  packed_narrow_measure, unpacked_narrow_measure, AT_LEAST, 1.5, 2, true, USUAL },
 	/* What a whole post-copy takes of the wire, and of time. */
 	{ "wire", "byte", "on the wire, for each byte that is not zero; post-copy", NULL,
 	  wire_measure, NULL, AT_MOST, 1.02, 2, false, USUAL },
