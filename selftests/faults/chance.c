@@ -89,7 +89,9 @@ static void options_choose(struct chance *chance, uint64_t *random)
 
 	const char *way = ONE_OF(random, ways);
 	size_t used = (size_t)snprintf(chance->options, sizeof(chance->options),
-				       "%s,\"bandwidth\":%u", way, ONE_OF(random, bandwidths));
+				       "%s,\"bandwidth\":%u,\"compressed\":%s", way,
+				       ONE_OF(random, bandwidths),
+				       below(random, 2) ? "true" : "false");
 
 	if (strstr(way, "postcopy"))
 		snprintf(chance->options + used, sizeof(chance->options) - used,

@@ -33,6 +33,7 @@ FIXTURE(cell) {
 	struct strike strike;
 	struct fail fail;
 	char inject[2][512];		/* by enum side */
+	char options[320];		/* of the migration */
 };
 
 FIXTURE_VARIANT(cell) {
@@ -87,6 +88,8 @@ FIXTURE_SETUP(cell)
 	ASSERT_EQ(0, ret) {
 		TH_LOG("%s", self->fail.text);
 	}
+	snprintf(self->options, sizeof(self->options), "%s%s", cell->scenario->options,
+		 sample_seed_of(&sample, cell->name) & 2 ? ",\"compressed\":true" : "");
 	self->course.pair = self->pair;
 	self->course.scenario = cell->scenario;
 }
@@ -156,8 +159,7 @@ static void migrate(FIXTURE_DATA(cell) *self, const struct cell *cell)
 		agents_restart(self);
 	/* An agent may die of it; then there is no answer, and perhaps nobody to ask. */
 	signal(SIGPIPE, SIG_IGN);
-	move_start(&self->move, &hosts->source, COURSE_GUEST, hosts->dest.address,
-		   cell->scenario->options);
+	move_start(&self->move, &hosts->source, COURSE_GUEST, hosts->dest.address, self->options);
 	move_end(&self->move);
 	EXPECT_EQ(0, course_run(&self->course)) {
 		TH_LOG("%s", self->course.wrong);
