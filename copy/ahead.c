@@ -47,12 +47,18 @@ static struct ahead_walk *walk_find(struct ahead *ahead,
 	return NULL;
 }
 
-static void walk_begin(struct ahead *ahead, const struct region *region,
-		       uint64_t page)
+/* In place of the one that nobody has gone on with for longest. */
+static struct ahead_walk *walk_begin(struct ahead *ahead, const struct region *region,
+				     uint64_t page)
 {
-	ahead->walks[ahead->begun++ % AHEAD_WALKS] = (struct ahead_walk){
-		.region = region, .wanted = page, .next = page + 1,
-	};
+	struct ahead_walk *walk = ahead->walks;
+	unsigned int i;
+
+	for (i = 1; i < AHEAD_WALKS; i++)
+		if (ahead->walks[i].used < walk->used)
+			walk = &ahead->walks[i];
+	*walk = (struct ahead_walk){ .region = region, .wanted = page, .next = page + 1 };
+	return walk;
 }
 
 /* No more than another thread of the guest may have to wait for. */
@@ -103,7 +109,8 @@ uint64_t ahead_window(struct ahead *ahead, const struct region *region,
 	if (walk)
 		count = walk_on(walk, page, first);
 	else
-		walk_begin(ahead, region, page);
+		walk = walk_begin(ahead, region, page);
+	walk->used = ++ahead->wants;
 	pthread_mutex_unlock(&ahead->lock);
 	return count;
 }

@@ -23,12 +23,13 @@ struct ahead_walk {
 	const struct region *region;	/* NULL: none yet */
 	uint64_t wanted, next;		/* the last want; what was not sent */
 	uint64_t window;		/* pages that went along */
+	uint64_t used;			/* when: a number of @wants; 0: never */
 };
 
 struct ahead {
 	pthread_mutex_t lock;
 	struct ahead_walk walks[AHEAD_WALKS];	/* @lock */
-	unsigned int begun;			/* @lock; walks so far */
+	uint64_t wants;				/* @lock; so far */
 };
 
 void ahead_init(struct ahead *ahead);

@@ -106,14 +106,16 @@ TEST_F(walk, others_do_not_disturb_it)
 		EXPECT_EQ(2, want(self, i * 200 + 1));
 }
 
-TEST_F(walk, oldest_is_forgotten)
+TEST_F(walk, that_is_idle_for_longest_is_forgotten)
 {
 	unsigned int i;
 
-	for (i = 0; i <= AHEAD_WALKS; i++)
+	for (i = 0; i < AHEAD_WALKS; i++)
 		EXPECT_EQ(0, want(self, i * 200));
-	EXPECT_EQ(2, want(self, 201));
-	EXPECT_EQ(0, want(self, 1));
+	EXPECT_EQ(2, want(self, 1));
+	EXPECT_EQ(0, want(self, AHEAD_WALKS * 200));
+	EXPECT_EQ(4, want(self, 4));
+	EXPECT_EQ(0, want(self, 201));
 }
 
 TEST_F(walk, ends_with_the_region)
