@@ -142,6 +142,7 @@ static void way_learn(struct source_lane *self, const struct worth_run *start)
 	took.bytes -= start->bytes;
 	took.ns -= start->ns;
 	took.waited_ns -= start->waited_ns;
+	took.packs = self->packs;
 	worth_note(&self->source->worth, &took);
 }
 

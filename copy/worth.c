@@ -6,7 +6,7 @@
 
 #define WAITS_PARTS	4	/* of their time plain lanes have to wait one of these */
 #define GAIN		1.125	/* how much faster it has to be, packed */
-#define LOSS		1.5	/* how much slower a trial is without hope */
+#define LOSS		1.5	/* a trial that is so much slower has no hope */
 #define REST_FACTOR	4
 
 /* Go on for @runs. */
@@ -117,15 +117,17 @@ static void learn(struct worth *worth, const struct worth_run *run)
 /**
  * worth_note() - learn from a run of one of the lanes
  * @worth: shared by the lanes
- * @run: what it took, on the way that worth_packs() said
+ * @run: what it took
  *
- * A run without bytes says nothing.
+ * A run without bytes says nothing, nor does one that was on its way already when
+ * another lane's took the other way.
  */
 void worth_note(struct worth *worth, const struct worth_run *run)
 {
 	if (!run->bytes)
 		return;
 	pthread_mutex_lock(&worth->lock);
-	learn(worth, run);
+	if (run->packs == worth->packs)
+		learn(worth, run);
 	pthread_mutex_unlock(&worth->lock);
 }

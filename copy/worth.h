@@ -29,6 +29,7 @@ struct worth_run {
 	uint64_t bytes;		/* of memory, but zeroes */
 	uint64_t ns;		/* in all */
 	uint64_t waited_ns;	/* of these, for the link or for a limit */
+	bool packs;		/* how it went: as worth_packs() said before it */
 };
 
 struct worth {

@@ -46,9 +46,9 @@ FIXTURE_TEARDOWN(worth)
 static struct worth_run run_of(const FIXTURE_VARIANT(worth) *variant, bool packs)
 {
 	return packs ? (struct worth_run){ RUN, variant->packed_us * US,
-					   variant->packed_waits_us * US }
+					   variant->packed_waits_us * US, true }
 		     : (struct worth_run){ RUN, variant->plain_us * US,
-					   variant->plain_waits_us * US };
+					   variant->plain_waits_us * US, false };
 }
 
 static void runs_pass(FIXTURE_DATA(worth) *self, const FIXTURE_VARIANT(worth) *variant)
@@ -83,7 +83,7 @@ static unsigned int stretch(struct worth *worth, uint64_t plain_ns, uint64_t pac
 
 	while (worth->packs == packs && runs < 10 * WORTH_REST_MAX) {
 		uint64_t ns = packs ? packed_ns : plain_ns;
-		struct worth_run run = { RUN, ns, ns };
+		struct worth_run run = { RUN, ns, ns, packs };
 
 		worth_note(worth, &run);
 		runs++;
@@ -139,7 +139,7 @@ TEST(trial_that_won_goes_on)
 TEST(zeroes_say_nothing)
 {
 	struct worth worth;
-	struct worth_run zeroes = { 0, 1000, 1000 };
+	struct worth_run zeroes = { 0, 1000, 1000, false };
 	unsigned int i;
 
 	worth_init(&worth);
@@ -160,10 +160,25 @@ TEST(first_plain_runs_of_a_trial_do_not_count)
 	EXPECT_EQ(WORTH_TRIAL, stretch(&worth, 200, 100));
 	EXPECT_EQ(WORTH_TRIAL + WORTH_REST, stretch(&worth, 200, 100));
 	for (i = 0; i < WORTH_TRIAL - WORTH_MEASURED; i++)
-		worth_note(&worth, &(struct worth_run){ RUN, 1, 0 });
+		worth_note(&worth, &(struct worth_run){ RUN, 1, 0, false });
 	for (i = 0; i < WORTH_MEASURED; i++)
-		worth_note(&worth, &(struct worth_run){ RUN, 140, 140 });
+		worth_note(&worth, &(struct worth_run){ RUN, 140, 140, false });
 	EXPECT_TRUE(worth_packs(&worth));
+	worth_fini(&worth);
+}
+
+/* Many lanes: each has a run on its way when one of them takes the other way. */
+TEST(plain_runs_that_end_in_a_trial_do_not_count)
+{
+	struct worth worth;
+	unsigned int i;
+
+	worth_init(&worth);
+	EXPECT_EQ(WORTH_TRIAL, stretch(&worth, 200, 100));
+	for (i = 0; i < 2 * WORTH_TRIAL; i++)
+		worth_note(&worth, &(struct worth_run){ RUN, 2000, 2000, false });
+	EXPECT_TRUE(worth_packs(&worth));
+	EXPECT_EQ(WORTH_TRIAL + WORTH_REST, stretch(&worth, 200, 100));
 	worth_fini(&worth);
 }
 
