@@ -285,7 +285,7 @@ static int input_frame(struct lane *lane, struct frame *frame,
 	ret = frame_decode(lane->map, front, &said);
 	if (ret < 0)
 		return ret;
-	if (said.type == FRAME_PACKED && !lane->unpacker)
+	if (said.type == FRAME_PACKED && (!lane->unpacker || lane->role != LANE_PUSH))
 		return -EPROTO;
 	if (have - FRAME_HEADER_SIZE < frame_payload(&said))
 		return 0;

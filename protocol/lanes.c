@@ -14,6 +14,7 @@
 #include "protocol/storage.h"
 
 #define CONNECT_TIMEOUT_MS	10000
+#define PACKED_MOST	(UINT64_C(4) << 20)	/* bytes of a run; pages of 1 GiB are not packed */
 
 static ssize_t lane_sendv_some(void *connection, const struct iovec *parts,
 			       int count)
@@ -87,7 +88,7 @@ static int lane_make(struct migration *m, struct channel *channel, enum lane_rol
 	if (ret < 0)
 		return ret;
 	inject_lane(m->inject, *lane);
-	if (m->packs && role == LANE_PUSH)
+	if (m->packs && role == LANE_PUSH && most <= PACKED_MOST)
 		ret = m->source ? packer_create(most, &(*lane)->packer)
 				: unpacker_create(most, &(*lane)->unpacker);
 	if (ret < 0)
@@ -105,7 +106,7 @@ void lanes_packed(struct migration *m, bool accepted)
 	m->packs = m->options.compressed && accepted;
 	if (m->options.compressed && !accepted)
 		progress_decide(m,
-				"%s does not take compressed pages, an older version does not: they are sent as they are",
+				"%s does not take compressed pages (is it an older version?): they are sent as they are",
 				m->options.host);
 }
 

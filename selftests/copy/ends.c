@@ -240,7 +240,7 @@ static void dest_side(struct ends *ends, int fd, enum lane_role role,
 
 	ASSERT_EQ(0, lane_create_plain(fd, role, index, &ends->there_map,
 				       &lane));
-	if (ends->packs && role == LANE_PUSH)
+	if (ends->packs)	/* also where it is not to be used */
 		ASSERT_EQ(0, unpacker_create(frame_payload_max(lane->map), &lane->unpacker));
 	ASSERT_EQ(0, dest_add_lane(ends->dest, lane));
 }
