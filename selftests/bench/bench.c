@@ -102,6 +102,15 @@ TEST(row_that_is_not_there_is_named)
 	EXPECT_NE(NULL, strstr(text, "'nothing'"));
 }
 
+TEST(no_row_at_all_is_refused)
+{
+	const char *const argv[] = { "straddle-bench", "--rows", "", NULL };
+	char text[1024];
+
+	EXPECT_EQ(2, program_output(argv, text, sizeof(text)));
+	EXPECT_NE(NULL, strstr(text, "--rows names no row"));
+}
+
 TEST(number_out_of_bounds_is_refused_with_the_bounds)
 {
 	const char *const argv[] = { "straddle-bench", "--pairs", "1000", NULL };

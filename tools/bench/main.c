@@ -44,7 +44,7 @@ static void rows_list(const struct report *report)
 	for (i = 0; i < report->count; i++) {
 		const struct row *row = report->rows[i];
 
-		printf("%-18s %s (%s)\n%-18s against: %s\n", row->id, row->measures, row->unit, "",
+		printf("%-22s %s (%s)\n%-22s against: %s\n", row->id, row->measures, row->unit, "",
 		       row->against ? row->against : "nothing");
 	}
 }

@@ -162,6 +162,10 @@ int options_check(const struct options *options, const struct report *report)
 	const char *list = options->rows, *name;
 	size_t length;
 
+	if (list && !*list) {
+		fprintf(stderr, "straddle-bench: --rows names no row: --list names all\n");
+		return -EINVAL;
+	}
 	while ((name = name_next(&list, &length))) {
 		if (known(report, name, length))
 			continue;

@@ -92,7 +92,7 @@ void report_print(const struct report *report)
 	unsigned int i;
 
 	printf("%u pairs%s; min / median / max\n", report->pairs, quick_words(report));
-	printf("%-18s %-8s %-22s %-22s %-20s %-9s %s\n", "row", "unit", "ours", "against", "ratio",
+	printf("%-22s %-8s %-22s %-22s %-20s %-9s %s\n", "row", "unit", "ours", "against", "ratio",
 	       "goal", "met");
 	for (i = 0; i < report->count; i++) {
 		const struct result *result = &report->results[i];
@@ -102,7 +102,7 @@ void report_print(const struct report *report)
 		if (!result->measured)
 			continue;
 		cells_fill(row, result, &cells);
-		printf("%-18s %-8s %-22s %-22s %-20s %-9s %s\n", row->id, row->unit,
+		printf("%-22s %-8s %-22s %-22s %-20s %-9s %s\n", row->id, row->unit,
 		       cells.ours, cells.peer, cells.ratio, cells.goal,
 		       verdict(row, result));
 	}
