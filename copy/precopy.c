@@ -170,8 +170,9 @@ int source_written(struct source *source, struct uffd_tracker *tracker)
  * @source: no round ran since source_written(), nor should the guest have
  * @tracker: armed over all regions
  *
- * What is dirty already is not looked at again: nothing is lost if it was
- * written. Its pages stay unarmed then, as after any write.
+ * What is dirty already is not looked at again: it is to be sent in any case. A
+ * page of it that was written stays unarmed, and is found by the next
+ * source_written() once more.
  *
  * Return: 0 or -errno.
  */

@@ -20,7 +20,7 @@ uint64_t histogram_quantile(const struct histogram *histogram, double q);
 struct source_stats {
 	uint64_t data_pages;		/* sent with their bytes */
 	uint64_t zero_pages;		/* sent as headers */
-	uint64_t data_bytes;		/* of these, as they are in memory */
+	uint64_t data_bytes;		/* of @data_pages, as they are in memory */
 	uint64_t packed_bytes;		/* of these, what was packed */
 	uint64_t packed_to_bytes;	/* and what that came to */
 	uint64_t round_bytes;		/* on the wire in pre-copy */
