@@ -234,22 +234,6 @@ TEST_F(lying_dest, disks_that_nobody_offered_are_not_sent)
 	EXPECT_NE(NULL, strstr(self->base.move.error, "which nobody offered"));
 }
 
-/* As one of an older version, which knows nothing of it. */
-TEST_F(lying_dest, compressed_goes_as_it_is_where_the_dest_does_not_agree)
-{
-	FIXTURE_DATA(false_dest) *base = &self->base;
-	bool told = false;
-
-	begin(base, ONE_ROUND ",\"compressed\":true,\"bandwidth\":4000000");
-	scripted_prepared(&base->dest);
-	while (base->move.progress.data_bytes < 1 << 20 && !move_next(&base->move))
-		told = told || strstr(base->move.progress.note, "does not take compressed");
-	EXPECT_TRUE(told);
-	scripted_misdeed(&base->dest, CLOSED);
-	goes_on(base);
-	EXPECT_EQ(0, base->move.progress.packed_bytes);
-}
-
 TEST_F(lying_dest, held_guest_stays_when_nobody_knows_the_migration)
 {
 	begin(&self->base, POSTCOPY);

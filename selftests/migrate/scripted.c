@@ -258,6 +258,7 @@ void scripted_prepared(struct scripted *dest)
 	said.token.len = sizeof(dest->token);
 	said.fault_lanes = 1;
 	said.push_lanes = 1;
+	said.has_packs = said.packs = dest->packs;
 	scripted_send(dest, MSG_PREPARED, &said.base);
 	for (i = 0; i < SCRIPTED_LANES; i++) {
 		dest->lanes[i] = take(dest, &role);

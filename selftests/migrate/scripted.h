@@ -24,6 +24,7 @@ struct scripted {
 	uint8_t token[TOKEN_SIZE];
 	pthread_t drain;		/* reads what comes on the lanes */
 	int drain_stop;			/* eventfd, -1: it does not run */
+	bool packs;			/* dest: says that it takes PACKED */
 };
 
 /* Both: */
