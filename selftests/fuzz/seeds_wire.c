@@ -223,6 +223,7 @@ static void dest_bodies_make(struct bodies *b)
 	b->recovered.token = b->prepared.token;
 	b->recovered.generation = 6;
 	b->recovered.fault_lanes = b->recovered.push_lanes = 2;
+	b->recovered.has_packs = b->recovered.packs = true;
 	straddle__broken__init(&b->broken);
 	b->broken.reason = (char *)"Connection reset by peer";
 	straddle__barrier__init(&b->barrier);
@@ -249,6 +250,7 @@ static void source_bodies_make(struct bodies *b)
 	b->confirmed.cookie = b->cookie;
 	straddle__recover__init(&b->recover);
 	b->recover.generation = 5;
+	b->recover.has_packs = b->recover.packs = true;
 	straddle__supersede__init(&b->supersede);
 	b->supersede.migration = b->query.migration;
 	b->supersede.epoch = 9;
