@@ -82,7 +82,7 @@ TEST_TIMEOUT(every_row_is_measured_and_well_formed, 180)
 {
 	if (geteuid())
 		SKIP(return, "network namespaces take root");
-	rows_check("push-*,round-*,fill-*,wire,fault*,walk*,states-*,resident-*", 22);
+	rows_check("push-*,round-*,fill-*,wire,fault*,walk*,states-*,resident-*", 41);
 }
 
 /* By straddle, by QEMU, and by QEMU in another way: all its pages are looked at each time. */
