@@ -66,7 +66,7 @@ void crossing_hold(struct pair *pair, const char *name, struct move *move)
 {
 	ASSERT_EQ(0, move_start(move, &pair->hosts->source, name, pair->hosts->dest.address,
 				"\"live\":true,\"postcopy\":true,\"rounds_max\":0,"
-				"\"postcopy_bandwidth\":100000"));
+				"\"postcopy_bandwidth\":10000"));
 	ASSERT_EQ(0, move_wait_state(move, STATE_HELD)) {
 		TH_LOG("%s", move->error);
 	}
