@@ -690,5 +690,5 @@ TEST_F_TIMEOUT(decided, silence_of_who_was_asked_is_told, 60)
 	reaches(self, self->source, SIDE_SOURCE, "ASKED");
 }
 
-TEST_JOBS(2)
+TEST_JOBS(3)
 TEST_HARNESS_MAIN

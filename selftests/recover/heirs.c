@@ -293,5 +293,5 @@ TEST_F_TIMEOUT(heir, definition_that_is_gone_is_not_read_again, 90)
 	arrives(base);
 }
 
-TEST_JOBS(2)
+TEST_JOBS(3)
 TEST_HARNESS_MAIN

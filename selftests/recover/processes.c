@@ -240,5 +240,5 @@ TEST_F_TIMEOUT(forgetful, agent_keeps_what_its_journal_does_not_know, 90)
 	crossing_left(&pair->hosts->source, GUEST, 0);
 }
 
-TEST_JOBS(2)
+TEST_JOBS(3)
 TEST_HARNESS_MAIN

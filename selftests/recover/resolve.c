@@ -644,5 +644,5 @@ TEST_F_TIMEOUT(lost, private_pages_are_told_to_be_lost, 60)
 	reaches(base, base->source, SIDE_SOURCE, "TORN_DOWN");
 }
 
-TEST_JOBS(2)
+TEST_JOBS(3)
 TEST_HARNESS_MAIN
