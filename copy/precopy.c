@@ -113,6 +113,44 @@ static int look_unmapped(struct scan *scan, uint64_t first, uint64_t count)
 			     mark_holes, scan);
 }
 
+static int scan_populated(struct scan *scan)
+{
+	return each_gap(scan, look_populated);
+}
+
+static int scan_holes(struct scan *scan)
+{
+	return scan->region->kind->is_hole ? each_gap(scan, look_unmapped) : 0;
+}
+
+static int scan_written(struct scan *scan)
+{
+	int ret = look_written(scan, 0, scan->region->pages);
+
+	return ret ? ret : scan_holes(scan);
+}
+
+static int scan_written_since(struct scan *scan)
+{
+	int ret = each_gap(scan, look_written);
+
+	return ret ? ret : scan_holes(scan);
+}
+
+static int each_region(struct source *source, struct uffd_tracker *tracker,
+		       int (*look)(struct scan *scan))
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < source->map->count && !ret; i++) {
+		struct scan scan = { source, &source->map->regions[i], tracker };
+
+		ret = look(&scan);
+	}
+	return ret;
+}
+
 /**
  * source_populated() - everything that was ever written is to be sent
  * @source: no round runs. With dirty tracking: it was armed before this call
@@ -125,15 +163,7 @@ static int look_unmapped(struct scan *scan, uint64_t first, uint64_t count)
  */
 int source_populated(struct source *source)
 {
-	unsigned int i;
-	int ret = 0;
-
-	for (i = 0; i < source->map->count && !ret; i++) {
-		struct scan scan = { .source = source, .region = &source->map->regions[i] };
-
-		ret = each_gap(&scan, look_populated);
-	}
-	return ret;
+	return each_region(source, NULL, scan_populated);
 }
 
 /**
@@ -151,18 +181,7 @@ int source_populated(struct source *source)
  */
 int source_written(struct source *source, struct uffd_tracker *tracker)
 {
-	unsigned int i;
-	int ret = 0;
-
-	for (i = 0; i < source->map->count && !ret; i++) {
-		struct region *region = &source->map->regions[i];
-		struct scan scan = { source, region, tracker };
-
-		ret = look_written(&scan, 0, region->pages);
-		if (!ret && region->kind->is_hole)
-			ret = each_gap(&scan, look_unmapped);
-	}
-	return ret;
+	return each_region(source, tracker, scan_written);
 }
 
 /**
@@ -178,17 +197,7 @@ int source_written(struct source *source, struct uffd_tracker *tracker)
  */
 int source_written_since(struct source *source, struct uffd_tracker *tracker)
 {
-	unsigned int i;
-	int ret = 0;
-
-	for (i = 0; i < source->map->count && !ret; i++) {
-		struct scan scan = { source, &source->map->regions[i], tracker };
-
-		ret = each_gap(&scan, look_written);
-		if (!ret && scan.region->kind->is_hole)
-			ret = each_gap(&scan, look_unmapped);
-	}
-	return ret;
+	return each_region(source, tracker, scan_written_since);
 }
 
 /**
