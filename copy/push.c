@@ -135,10 +135,11 @@ static struct worth_run so_far(const struct source_lane *self)
 /* What a run took decides whether later ones are packed. */
 static void way_learn(struct source_lane *self, const struct worth_run *start)
 {
-	struct worth_run took = so_far(self);
+	struct worth_run took;
 
 	if (!self->lane->packer)
 		return;
+	took = so_far(self);
 	took.bytes -= start->bytes;
 	took.ns -= start->ns;
 	took.waited_ns -= start->waited_ns;
