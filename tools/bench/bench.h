@@ -101,6 +101,8 @@ measure_fn busy_fault_measure, busy_push_measure, busy_walk_measure;
 measure_fn bands_fault_measure, bands_push_measure;
 measure_fn walk_measure, leap_measure;
 measure_fn fault_narrow_measure, stream_narrow_measure;
+int narrow_whole_run(const struct site *site, const struct row *row, measure_fn *fn,
+		     double *value, struct fail *fail);
 int narrow_run(const struct site *site, const struct row *row, measure_fn *fn, double *value,
 	       struct fail *fail);
 int narrow_bands_run(const struct site *site, const struct row *row, measure_fn *fn,

@@ -8,17 +8,38 @@
 static int run(int ret, const struct site *site, const struct row *row, measure_fn *fn,
 	       double *value, struct fail *fail)
 {
-	struct site narrow = *site;
-
-	if (narrow.memory_size > NARROW_SIZE)
-		narrow.memory_size = NARROW_SIZE;
 	if (!ret)
-		ret = fn(&narrow, row, value, fail);
+		ret = fn(site, row, value, fail);
 	return site_narrow(site, false, ret ? NULL : fail) ?: ret;
 }
 
+static struct site with_less(const struct site *site)
+{
+	struct site less = *site;
+
+	if (less.memory_size > NARROW_SIZE)
+		less.memory_size = NARROW_SIZE;
+	return less;
+}
+
 /**
- * narrow_run() - run a measurement over the narrow cable, with less memory
+ * narrow_whole_run() - run a measurement over the narrow cable
+ * @site: where; all of its memory may cross
+ * @row: for @fn
+ * @fn: the measurement
+ * @value: receives what @fn found
+ * @fail: says why not
+ *
+ * Return: 0 or -errno.
+ */
+int narrow_whole_run(const struct site *site, const struct row *row, measure_fn *fn,
+		     double *value, struct fail *fail)
+{
+	return run(site_narrow(site, true, fail), site, row, fn, value, fail);
+}
+
+/**
+ * narrow_run() - narrow_whole_run() with less memory
  * @site: where
  * @row: for @fn
  * @fn: the measurement
@@ -30,7 +51,9 @@ static int run(int ret, const struct site *site, const struct row *row, measure_
 int narrow_run(const struct site *site, const struct row *row, measure_fn *fn, double *value,
 	       struct fail *fail)
 {
-	return run(site_narrow(site, true, fail), site, row, fn, value, fail);
+	const struct site less = with_less(site);
+
+	return narrow_whole_run(&less, row, fn, value, fail);
 }
 
 /**
@@ -46,7 +69,9 @@ int narrow_run(const struct site *site, const struct row *row, measure_fn *fn, d
 int narrow_bands_run(const struct site *site, const struct row *row, measure_fn *fn,
 		     double *value, struct fail *fail)
 {
-	return run(site_narrow_bands(site, fail), site, row, fn, value, fail);
+	const struct site less = with_less(site);
+
+	return run(site_narrow_bands(site, fail), &less, row, fn, value, fail);
 }
 
 /**

@@ -109,16 +109,6 @@ static int measure(const struct site *site, const struct row *row, bool packs, d
 	return ret;
 }
 
-static int measure_narrow(const struct site *site, const struct row *row, bool packs,
-			  double *value, struct fail *fail)
-{
-	int ret = site_narrow(site, true, fail);
-
-	if (!ret)
-		ret = measure(site, row, packs, value, fail);
-	return site_narrow(site, false, ret ? NULL : fail) ?: ret;
-}
-
 /**
  * packed_measure() - a push that may pack
  * @site: where
@@ -161,7 +151,7 @@ int unpacked_measure(const struct site *site, const struct row *row, double *val
 int packed_narrow_measure(const struct site *site, const struct row *row, double *value,
 			  struct fail *fail)
 {
-	return measure_narrow(site, row, true, value, fail);
+	return narrow_whole_run(site, row, packed_measure, value, fail);
 }
 
 /**
@@ -176,5 +166,5 @@ int packed_narrow_measure(const struct site *site, const struct row *row, double
 int unpacked_narrow_measure(const struct site *site, const struct row *row, double *value,
 			    struct fail *fail)
 {
-	return measure_narrow(site, row, false, value, fail);
+	return narrow_whole_run(site, row, unpacked_measure, value, fail);
 }
