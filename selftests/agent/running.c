@@ -313,4 +313,5 @@ TEST_F(running, guest_that_died_is_not_said_to_stay)
 	EXPECT_NULL(strstr(command.text, "stays here"));
 }
 
+TEST_JOBS(4)
 TEST_HARNESS_MAIN

@@ -257,4 +257,5 @@ TEST_F_TIMEOUT(native, migration_takes_it_on_and_back_to_us, JOURNEY_TIMEOUT_S)
 	journey_there(journey, JOURNEY_ROUNDS);
 }
 
+TEST_JOBS(2)
 TEST_HARNESS_MAIN

@@ -128,4 +128,5 @@ TEST_F_TIMEOUT(announce, guest_that_runs_there_says_so, JOURNEY_TIMEOUT_S)
 	EXPECT_LT(0, frames_of_guest(self->capture, FRAME_MS));
 }
 
+TEST_JOBS(2)
 TEST_HARNESS_MAIN

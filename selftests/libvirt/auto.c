@@ -178,4 +178,5 @@ TEST_F_LONG(engine, tls_with_certificates_works, TIMEOUT_S)
 	moving_arrived(&self->choice.moving);
 }
 
+TEST_JOBS(2)
 TEST_HARNESS_MAIN

@@ -270,5 +270,5 @@ TEST_F_TIMEOUT(device, takes_the_copy_of_a_file, JOURNEY_TIMEOUT_S)
 	copy_expect_tidy(journey->there);
 }
 
-TEST_JOBS(2)
+TEST_JOBS(3)
 TEST_HARNESS_MAIN

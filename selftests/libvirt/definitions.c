@@ -539,4 +539,5 @@ TEST_F_LONG(refused, file_leaves_all_as_it_was, TIMEOUT_S)
 	EXPECT_EQ(0, host_files(field->dest->host, "incoming-"));
 }
 
+TEST_JOBS(2)
 TEST_HARNESS_MAIN

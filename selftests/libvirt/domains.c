@@ -245,4 +245,5 @@ TEST_F_TIMEOUT(guest, answers_on_its_serial_line_and_to_the_client, TIMEOUT_S)
 	EXPECT_EQ(0, netns_run(client, echo, GUEST_ADDRESS));
 }
 
+TEST_JOBS(2)
 TEST_HARNESS_MAIN

@@ -248,5 +248,5 @@ TEST_F_TIMEOUT(lacking, it_is_told_and_the_guest_not_touched, JOURNEY_TIMEOUT_S)
 	EXPECT_STREQ("running", state);
 }
 
-TEST_JOBS(2)
+TEST_JOBS(3)
 TEST_HARNESS_MAIN

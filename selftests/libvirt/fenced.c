@@ -202,5 +202,5 @@ TEST_F_LONG(past_go, qemu_that_dies_at_the_dest_is_never_resumed_here, JOURNEY_T
 	EXPECT_EQ(0, host_processes(base->dest->host, "qemu-system-x86"));
 }
 
-TEST_JOBS(2)
+TEST_JOBS(3)
 TEST_HARNESS_MAIN

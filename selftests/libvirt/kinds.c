@@ -236,4 +236,5 @@ TEST_F_TIMEOUT(kind, crosses_and_comes_back, JOURNEY_TIMEOUT_S)
 	journey_there(journey, JOURNEY_POSTCOPY);
 }
 
+TEST_JOBS(2)
 TEST_HARNESS_MAIN

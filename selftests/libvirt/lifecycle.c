@@ -149,5 +149,5 @@ TEST_F_TIMEOUT(lifecycle, pause_of_one_that_arrived_is_told, JOURNEY_TIMEOUT_S)
 	mishap_arrives(&self->m);
 }
 
-TEST_JOBS(2)
+TEST_JOBS(3)
 TEST_HARNESS_MAIN

@@ -142,4 +142,5 @@ TEST_F_TIMEOUT(on_disk, is_refused_and_the_guest_works_on, JOURNEY_TIMEOUT_S)
 	journey_proves_itself(journey);
 }
 
+TEST_JOBS(2)
 TEST_HARNESS_MAIN

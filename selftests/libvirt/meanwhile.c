@@ -167,4 +167,5 @@ TEST_F_TIMEOUT(meanwhile, a_paused_domain_stays_paused, JOURNEY_TIMEOUT_S)
 	journey_proves_itself(journey);
 }
 
+TEST_JOBS(2)
 TEST_HARNESS_MAIN

@@ -207,4 +207,5 @@ TEST_F_TIMEOUT(native, command_and_history_show_it, TIMEOUT_S)
 	moving_arrived(&self->moving);
 }
 
+TEST_JOBS(3)
 TEST_HARNESS_MAIN

@@ -177,4 +177,5 @@ TEST_F_TIMEOUT(obstacles, other_version_is_refused_unless_it_is_allowed, JOURNEY
 	journey_proves_itself(&self->journey);
 }
 
+TEST_JOBS(2)
 TEST_HARNESS_MAIN

@@ -454,5 +454,5 @@ TEST_F_TIMEOUT(qmp, state_that_is_none_is_refused_in_its_words, 60)
 	close(state);
 }
 
-TEST_JOBS(2)
+TEST_JOBS(3)
 TEST_HARNESS_MAIN

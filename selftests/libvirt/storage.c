@@ -287,5 +287,5 @@ TEST_F_TIMEOUT(refused, says_why, JOURNEY_TIMEOUT_S)
 	copy_expect_tidy(journey->there);
 }
 
-TEST_JOBS(2)
+TEST_JOBS(3)
 TEST_HARNESS_MAIN

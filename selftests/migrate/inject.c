@@ -353,5 +353,5 @@ TEST_F(faulty, status_tells_what_is_injected)
 	EXPECT_EQ(-ENOENT, fault_struck(self->dest, "ping:drop/#1000"));
 }
 
-TEST_JOBS(2)
+TEST_JOBS(3)
 TEST_HARNESS_MAIN

@@ -224,4 +224,5 @@ TEST_F_TIMEOUT(cell, crosses_running_and_comes_back_paused, 120)
 	free(copy);
 }
 
+TEST_JOBS(3)
 TEST_HARNESS_MAIN

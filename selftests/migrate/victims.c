@@ -227,5 +227,5 @@ TEST_F_LONG(victim, source_that_is_stopped_for_good_is_settled, 120)
 	expect(self, GOES_ON);
 }
 
-TEST_JOBS(2)
+TEST_JOBS(3)
 TEST_HARNESS_MAIN

@@ -551,5 +551,5 @@ TEST_F_TIMEOUT(moved, dest_is_told_where_an_operator_says, 90)
 	}
 }
 
-TEST_JOBS(3)
+TEST_JOBS(4)
 TEST_HARNESS_MAIN
