@@ -15,13 +15,14 @@ static uint64_t per_second(uint64_t bytes, uint64_t ns)
  * estimate_rate() - how fast memory crosses
  * @round: what it measured
  *
- * Zero pages count as memory although they cost no bytes: they will again.
+ * Zero pages cost no bytes. What a guest dirties is seldom zero, so that they say
+ * nothing of how fast it will cross, unless there was nothing else.
  *
  * Return: bytes of guest memory a second.
  */
 uint64_t estimate_rate(const struct round_result *round)
 {
-	return per_second(round->pages, round->ns);
+	return per_second(round->data ? round->data : round->pages, round->ns);
 }
 
 /**
@@ -43,28 +44,31 @@ uint64_t estimate_dirty_rate(const struct round_result *round)
  * @downtime_ns: how long the guest may stand still
  * @memory_bytes: of the whole guest
  *
- * With r = dirtied / sent, k more rounds leave left * r^k and cost
- * left * (1 + r + r^2 ...) < left / (1 - r) bytes. From r = 1 on nothing is
- * gained; below it the rounds are hopeless when they would send more than
- * the whole guest once again before what is left fits the downtime.
+ * A round begins with what is sent in it and what is left out. With r = dirty
+ * after it / dirty before it, k more rounds leave left * r^k and have
+ * left * (1 + r + r^2 ...) < left / (1 - r) bytes to send, or to leave out in
+ * the same proportion. From r = 1 on nothing is gained; below it the rounds are
+ * hopeless when they would send more than the whole guest once again before
+ * what is left fits the downtime.
  *
  * Return: the outlook.
  */
 enum outlook estimate_outlook(const struct round_result *round,
 			      uint64_t downtime_ns, uint64_t memory_bytes)
 {
-	double rate = (double)round->pages / ((double)round->ns + 1);
-	double fits = rate * (double)downtime_ns;
+	double fits = (double)estimate_rate(round) * (double)downtime_ns / NS_PER_S;
+	uint64_t begun = round->pages + round->left_out;
 	double left = (double)round->dirty;
-	double ratio, cost = 0;
+	double ratio, sent, cost = 0;
 
 	if (left <= fits)
 		return OUTLOOK_CONVERGED;
-	if (round->dirty >= round->pages)
+	if (round->dirty >= begun)
 		return OUTLOOK_HOPELESS;
-	ratio = left / (double)round->pages;
+	ratio = left / (double)begun;
+	sent = (double)round->pages / (double)begun;
 	while (left > fits && cost <= (double)memory_bytes) {
-		cost += left;
+		cost += left * sent;
 		left *= ratio;
 	}
 	return cost > (double)memory_bytes ? OUTLOOK_HOPELESS

@@ -11,6 +11,9 @@ struct round_result {
 	uint64_t bytes;		/* that left on the lanes */
 	uint64_t ns;		/* that it took */
 	uint64_t pages;		/* of memory that they stood for, in bytes */
+	uint64_t data;		/* of these, what was not zero */
+	uint64_t left_out;	/* of memory, in bytes: written again before
+				 * its turn, so not sent; part of @dirty */
 	uint64_t dirty;		/* bytes of memory dirtied meanwhile */
 };
 

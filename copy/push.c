@@ -2,6 +2,7 @@
 /* push.c - the background stream: pre-copy rounds, and the rest after them. */
 #include <string.h>
 
+#include "copy/again.h"
 #include "copy/kind.h"
 #include "copy/source.h"
 #include "sys.h"
@@ -102,17 +103,41 @@ int run_send(struct source_lane *self, const struct frame *run,
 	return 0;
 }
 
-/* Take neighbouring dirty pages from @first on. Return: how many. */
-static uint64_t take_dirty(struct bitmap *dirty, const struct region *region,
-			   uint64_t first, uint64_t end)
-{
-	uint64_t page = first;
+/* A block of a round: the dirty pages that the guest has not written again. */
+struct round_block {
+	struct region *region;
+	uint64_t page, end;		/* what is left of it */
+	struct bitmap *dirty;		/* of the region */
+	struct again again;
+	uint64_t left_out;		/* pages */
+};
 
-	if (end - first > run_pages(region))
-		end = first + run_pages(region);
-	while (page < end && bitmap_clear(dirty, page))
+static uint64_t next_dirty(struct round_block *block)
+{
+	uint64_t page = block->page;
+
+	for (;; page++) {
+		page = bitmap_next(block->dirty, page, block->end, true);
+		if (page == block->end || !again_has(&block->again, page))
+			return page;
+		block->left_out++;
+	}
+}
+
+/* Take the next run of neighbours. Return: false when there is none. */
+static bool take_dirty(struct round_block *block, struct frame *run)
+{
+	uint64_t page = next_dirty(block), end = block->end;
+
+	run->first = page;
+	if (end - page > run_pages(block->region))
+		end = page + run_pages(block->region);
+	while (page < end && !again_has(&block->again, page) &&
+	       bitmap_clear(block->dirty, page))
 		page++;
-	return page - first;
+	run->count = page - run->first;
+	block->page = page;
+	return run->count;
 }
 
 /* The guest waits for single pages: they are not to queue behind ours. */
@@ -189,30 +214,31 @@ static bool cut_short(const struct source *source)
 	return __atomic_load_n(&source->cut_short, __ATOMIC_RELAXED);
 }
 
-static int round_block(struct source_lane *self, uint32_t generation,
-		       struct region *region, uint64_t page, uint64_t end)
+/* By what a round has sent the next ones are judged: that must not be too little. */
+static bool leaves_out(const struct source *source)
+{
+	return source->leaves_out &&
+	       stat_read(&source->stats.data_bytes) - source->round_data >=
+		       source->leaves_out_from;
+}
+
+static int send_block(struct source_lane *self, uint32_t generation,
+		      struct round_block *block)
 {
 	struct source *source = self->source;
-	struct bitmap *dirty = &source->regions[region->id].dirty;
+	struct frame run = { .generation = generation, .region = block->region };
+	int ret = 0;
 
-	while (!stopping(source) && !cut_short(source)) {
-		struct frame run = {
-			.generation = generation,
-			.region = region,
-		};
-		int ret;
-
-		run.first = bitmap_next(dirty, page, end, true);
-		if (run.first == end)
-			return 0;
-		run.count = take_dirty(dirty, region, run.first, end);
-		page = run.first + run.count;
-		ret = send_pages(self, &run, NULL,
-				 &source->stats.round_bytes);
-		if (ret < 0)
-			return ret;
-	}
-	return 0;
+	block->dirty = &source->regions[block->region->id].dirty;
+	block->left_out = 0;
+	again_none(&block->again, block->region, block->page);
+	if (leaves_out(source))
+		again_look(&block->again, block->end);
+	while (!ret && !stopping(source) && !cut_short(source) && take_dirty(block, &run))
+		ret = send_pages(self, &run, NULL, &source->stats.round_bytes);
+	stat_add(&source->stats.left_out_bytes,
+		 block->left_out << block->region->page_shift);
+	return ret;
 }
 
 /**
@@ -221,8 +247,8 @@ static int round_block(struct source_lane *self, uint32_t generation,
  * @generation: of the round
  *
  * A page's dirty bit is cleared before the page is read: what the guest
- * writes from then on is found by the next scan. A round that is cut short
- * leaves its other pages dirty.
+ * writes from then on is found by the next scan. What is left out stays dirty,
+ * and so do the other pages of a round that is cut short.
  *
  * Return: 0 when its barrier is sent, or -errno.
  */
@@ -233,18 +259,14 @@ int push_round(struct source_lane *self, uint32_t generation)
 		.type = FRAME_BARRIER,
 		.generation = generation,
 	};
-	struct region *region;
-	uint64_t first, end;
+	struct round_block block;
+	int ret = 0;
 
-	while (!cut_short(source) &&
-	       order_next_block(source->map, &source->order.block, &region,
-				&first, &end)) {
-		int ret = round_block(self, generation, region, first, end);
-
-		if (ret < 0)
-			return ret;
-	}
-	return lane_send(self->lane, &barrier, NULL);
+	while (!ret && !cut_short(source) &&
+	       order_next_block(source->map, &source->order.block, &block.region,
+				&block.page, &block.end))
+		ret = send_block(self, generation, &block);
+	return ret ? ret : lane_send(self->lane, &barrier, NULL);
 }
 
 /**

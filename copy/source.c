@@ -56,6 +56,7 @@ int source_create(struct region_map *map, uint64_t bandwidth,
 	if (!made)
 		return -ENOMEM;
 	made->map = map;
+	made->leaves_out_from = ROUND_SAMPLE;
 	made->event_fd = sys_ret(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	ret = made->event_fd;
 	if (ret < 0)
@@ -154,13 +155,20 @@ static uint64_t sent_pages_bytes(const struct source *source)
  * source_round_start() - send what is dirty, then a barrier on every push lane
  * @source: the last round is done
  * @generation: of the frames of this round
+ * @leaves_out: the guest is tracked and runs, and there will be another scan:
+ *	pages that it has written again before their turn stay dirty, unsent,
+ *	once ROUND_SAMPLE was sent
  */
-void source_round_start(struct source *source, uint32_t generation)
+void source_round_start(struct source *source, uint32_t generation,
+			bool leaves_out)
 {
+	source->leaves_out = leaves_out;
 	__atomic_store_n(&source->cut_short, false, __ATOMIC_RELAXED);
 	source->round_began_ns = now_ns();
 	source->round_bytes = stat_read(&source->stats.round_bytes);
 	source->round_pages = sent_pages_bytes(source);
+	source->round_data = stat_read(&source->stats.data_bytes);
+	source->round_left_out = stat_read(&source->stats.left_out_bytes);
 	source_order(source, SOURCE_ROUND, generation);
 }
 
@@ -194,6 +202,9 @@ bool source_round_done(struct source *source, struct round_result *result)
 	result->bytes = stat_read(&source->stats.round_bytes) -
 			source->round_bytes;
 	result->pages = sent_pages_bytes(source) - source->round_pages;
+	result->data = stat_read(&source->stats.data_bytes) - source->round_data;
+	result->left_out = stat_read(&source->stats.left_out_bytes) -
+			   source->round_left_out;
 	return true;
 }
 

@@ -34,6 +34,7 @@
 #include "uffd/uffd.h"
 
 #define SOURCE_LANES_MAX	64
+#define ROUND_SAMPLE		(16u << 20)	/* bytes that tell a link's rate */
 
 /* 4 bits a page. */
 struct source_region {
@@ -78,6 +79,10 @@ struct source {
 	uint64_t job_number;		/* @lock; counts orders to the lanes */
 	unsigned int busy;		/* @lock; push lanes still at it */
 	uint32_t generation;		/* @lock; of the current job */
+	bool leaves_out;		/* of this round: what was written again;
+					 * changes between rounds only */
+	uint64_t leaves_out_from;	/* bytes of data that a round sends first;
+					 * ROUND_SAMPLE, but for tests */
 	int error;			/* @lock; the first */
 	bool stopping;			/* atomic */
 	bool cut_short;			/* atomic; end the round early */
@@ -96,6 +101,9 @@ struct source {
 	uint64_t round_began_ns;	/* main thread */
 	uint64_t round_bytes;		/* main thread; stats at its start */
 	uint64_t round_pages;		/* main thread; stats at its start */
+	uint64_t round_data;		/* stats at its start; changes between
+					 * rounds only */
+	uint64_t round_left_out;	/* main thread; stats at its start */
 };
 
 int source_create(struct region_map *map, uint64_t bandwidth,
@@ -111,7 +119,8 @@ int source_written_since(struct source *source, struct uffd_tracker *tracker);
 uint64_t source_dirty_bytes(const struct source *source);
 uint64_t source_unsent_pages(const struct source *source);
 
-void source_round_start(struct source *source, uint32_t generation);
+void source_round_start(struct source *source, uint32_t generation,
+			bool leaves_out);
 void source_round_cut(struct source *source);
 bool source_round_done(struct source *source, struct round_result *result);
 

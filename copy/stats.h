@@ -23,6 +23,8 @@ struct source_stats {
 	uint64_t data_bytes;		/* of @data_pages, as they are in memory */
 	uint64_t packed_bytes;		/* of these, what was packed */
 	uint64_t packed_to_bytes;	/* and what that came to */
+	uint64_t left_out_bytes;	/* of memory: written again before its
+					 * turn in a round, so not sent in it */
 	uint64_t round_bytes;		/* on the wire in pre-copy */
 	uint64_t push_bytes;		/* on the wire in post-copy, pushed */
 	uint64_t fault_bytes;		/* on the wire as answers to wants */

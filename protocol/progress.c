@@ -30,6 +30,7 @@ static void from_source(struct progress *progress, struct source *source)
 
 	progress->data_bytes = stat_read(&stats->data_bytes);
 	progress->zero_pages = stat_read(&stats->zero_pages);
+	progress->left_out_bytes = stat_read(&stats->left_out_bytes);
 	progress->round_bytes = stat_read(&stats->round_bytes);
 	progress->push_bytes = stat_read(&stats->push_bytes);
 	progress->fault_bytes = stat_read(&stats->fault_bytes);

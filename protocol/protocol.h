@@ -119,6 +119,8 @@ struct progress {
 	uint64_t fault_p99_ns;
 	uint64_t data_bytes;		/* guest pages sent with their bytes */
 	uint64_t zero_pages;		/* 4 KiB each */
+	uint64_t left_out_bytes;	/* written again before its turn in a
+					 * round, so not sent in it */
 	uint64_t round_bytes;		/* on the wire, by kind */
 	uint64_t push_bytes;
 	uint64_t fault_bytes;
@@ -333,6 +335,7 @@ struct migration {
 	bool recovering;		/* RECOVER was sent. Dest: was taken */
 	bool packs;			/* both: push lanes carry PACKED */
 	struct round_result round;	/* the last one */
+	enum outlook outlook;		/* by it */
 	uint32_t barrier;		/* generation that is all across */
 	int state_fd;			/* device state, or -1 */
 	bool state_sent;		/* all of it: the dest loads */

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* rounds.c - pre-copy rounds, and the decision how to finish. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "protocol/phase.h"
 #include "sys.h"
 
 #define MIB		1048576.0
+#define MIB_SHIFT	20
 #define NS_PER_S	1000000000.0
 #define NS_PER_MS	1000000ull
 /* Everything was sent: what is left is in buffers of the network. */
@@ -108,6 +110,15 @@ static int barrier_wait(struct migration *m)
 	return 0;
 }
 
+/*
+ * A round that leaves out what was written again is shorter. One that gains
+ * nothing is better long: each ends with the guest standing still for a moment.
+ */
+static bool leaves_out(const struct migration *m)
+{
+	return m->state != STATE_STOPPED && m->outlook != OUTLOOK_HOPELESS;
+}
+
 /**
  * round_run() - send what is dirty; all of it is across when this returns
  * @m: performing; no round runs
@@ -119,7 +130,7 @@ int round_run(struct migration *m)
 	int ret;
 
 	m->round.number = m->progress.round++;
-	source_round_start(m->source, ++m->generation);
+	source_round_start(m->source, ++m->generation, leaves_out(m));
 	ret = round_wait(m);
 	if (!ret)
 		ret = barrier_wait(m);
@@ -202,12 +213,16 @@ static int round_scan(struct migration *m)
 static void tell(struct migration *m, const char *decision)
 {
 	const struct round_result *round = &m->round;
+	char left_out[64] = "";
 
+	if (round->left_out >> MIB_SHIFT)
+		snprintf(left_out, sizeof(left_out), " (%.0f MiB before their turn)",
+			 (double)round->left_out / MIB);
 	progress_decide(m,
-			"round %u: %.0f MiB sent in %.1f s, %.0f MiB dirtied meanwhile: %s",
+			"round %u: %.0f MiB sent in %.1f s, %.0f MiB dirtied meanwhile%s: %s",
 			round->number + 1, (double)round->pages / MIB,
 			(double)round->ns / NS_PER_S,
-			(double)round->dirty / MIB, decision);
+			(double)round->dirty / MIB, left_out, decision);
 }
 
 static bool finish_by(struct migration *m, enum finish_by how,
@@ -253,8 +268,9 @@ bool round_decide(struct migration *m, enum finish_by *how)
 	if (options->postcopy_after_precopy)
 		return finish_by(m, FINISH_BY_POSTCOPY, how,
 				 "switching to post-copy after pre-copy");
-	switch (estimate_outlook(&m->round, options->downtime_ns,
-				 m->progress.memory_bytes)) {
+	m->outlook = estimate_outlook(&m->round, options->downtime_ns,
+				      m->progress.memory_bytes);
+	switch (m->outlook) {
 	case OUTLOOK_CONVERGED:
 		return finish_by(m, FINISH_BY_COPY, how,
 				 "the rest fits the downtime, stopping");

@@ -194,6 +194,34 @@ int uffd_written(struct uffd_tracker *tracker, struct range range,
 }
 
 /**
+ * uffd_rewritten() - what was written since uffd_written(), without protecting it
+ * @pagemap: /proc/PID/pagemap of the process
+ * @range: whole pages, tracked
+ * @run: called for each written run, ascending
+ * @arg: handed to @run
+ *
+ * The next uffd_written() finds the same pages, and more.
+ *
+ * Return: 0, what @run returned, or -errno; -EPERM: a part of the range is
+ * not tracked; -ESRCH: the process has died.
+ */
+int uffd_rewritten(int pagemap, struct range range, uffd_run_fn *run, void *arg)
+{
+	struct scan scan = {
+		.pagemap = pagemap,
+		.arg = {
+			.flags = PM_SCAN_CHECK_WPASYNC,
+			.category_mask = PAGE_IS_WRITTEN,
+			.return_mask = PAGE_IS_WRITTEN,
+		},
+		.run = run,
+		.run_arg = arg,
+	};
+
+	return scan_range(&scan, range);
+}
+
+/**
  * uffd_unmapped() - what a tracked process has not mapped
  * @tracker: an open tracker
  * @range: whole pages, scanned by uffd_written() before

@@ -142,6 +142,10 @@ int uffd_untrack(struct uffd_tracker *tracker, struct range range);
 int uffd_written(struct uffd_tracker *tracker, struct range range,
 		 uffd_run_fn *run, void *arg);
 
+/* The same runs, left unprotected: whoever asks next finds them, too. */
+int uffd_rewritten(int pagemap, struct range range, uffd_run_fn *run,
+		   void *arg);
+
 /* Runs of a tracked range that are not mapped: never touched, or gone since. */
 int uffd_unmapped(struct uffd_tracker *tracker, struct range range,
 		  uffd_run_fn *run, void *arg);

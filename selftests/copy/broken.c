@@ -61,7 +61,7 @@ TEST_F(broken, ends_that_did_nothing_end)
 TEST_F(broken, lane_cut_in_a_round_is_an_error_at_both_ends)
 {
 	SKIPPED(self);
-	source_round_start(self->ends.source, 1);
+	source_round_start(self->ends.source, 1, false);
 	cut(&self->ends, 0);
 	EXPECT_NE(0, source_wait_error(self->ends.source));
 	EXPECT_EQ(-EPIPE, dest_wait_error(self->ends.dest));
@@ -127,7 +127,7 @@ TEST_F(broken, source_ends_while_its_peer_takes_nothing)
 	lane = lane_to_source(&stuck, LANE_PUSH);
 	ASSERT_EQ(0, guest_write(&stuck.here, 0, PAGES, 1));
 	ASSERT_EQ(0, source_populated(stuck.source));
-	source_round_start(stuck.source, 1);
+	source_round_start(stuck.source, 1, false);
 	/* Its first bytes are here: it is at it. */
 	ASSERT_EQ(0, sys_wait_fd(lane->fd, POLLIN, -1));
 	ends_close(&stuck);
@@ -169,7 +169,7 @@ TEST_F(broken, source_ends_while_the_limit_holds_it)
 {
 	SKIPPED(self);
 	limit_set(&self->ends.source->limit, 1);
-	source_round_start(self->ends.source, 1);
+	source_round_start(self->ends.source, 1, false);
 }
 
 TEST_F(broken, dest_that_cannot_be_made_leaves_nothing)

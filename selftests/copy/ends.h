@@ -17,6 +17,8 @@ struct ends {
 	struct uffd_tracker tracker;
 	uint32_t generation;			/* of the next frames */
 	bool packs;				/* push lanes agreed on PACKED */
+	bool leaves_out;			/* rounds: what was written again, */
+	uint64_t leaves_out_from;		/* when so many bytes are sent */
 	long huge_pages;			/* added to the host's pool */
 };
 

@@ -83,6 +83,7 @@ TEST_F(engine, writer_is_followed_round_by_round)
 	ASSERT_EQ(0, source_populated(self->ends.source));
 	ASSERT_EQ(0, guest_scribble(&self->ends.here, 0, self->pages));
 	for (round = 0; round < 4; round++) {
+		self->ends.leaves_out = round % 2;
 		ends_round(&self->ends);
 		ASSERT_EQ(0, source_written(self->ends.source,
 					    &self->ends.tracker));
@@ -120,13 +121,68 @@ TEST_F(engine, what_is_written_after_a_look_is_found_by_the_next)
 	ends_compare(&self->ends);
 }
 
+/* Fails if it is sent, or if it is not dirty any more. */
+TEST_F(engine, what_is_written_again_before_its_turn_is_left_out)
+{
+	struct source *source = self->ends.source;
+	const uint64_t half = self->pages / 2, few = self->pages / 4;
+
+	SKIPPED(self);
+	ends_track(&self->ends);
+	ASSERT_EQ(0, source_populated(source));
+	ASSERT_EQ(0, guest_write(&self->ends.here, half, few, 2));
+	self->ends.leaves_out = true;
+	ends_round(&self->ends);
+	EXPECT_EQ(few << self->ends.here.page_shift,
+		  stat_read(&source->stats.left_out_bytes));
+	EXPECT_EQ(few << self->ends.here.page_shift, source_dirty_bytes(source));
+	ASSERT_EQ(0, source_written(source, &self->ends.tracker));
+	EXPECT_EQ(few << self->ends.here.page_shift, source_dirty_bytes(source));
+	ends_round(&self->ends);
+	EXPECT_EQ(few << self->ends.here.page_shift,
+		  stat_read(&source->stats.left_out_bytes));
+	EXPECT_EQ(0, source_dirty_bytes(source));
+	ends_switch(&self->ends);
+	ends_push(&self->ends);
+	ends_finish(&self->ends);
+	ends_compare(&self->ends);
+}
+
+/* Fails if a round is too short to tell how fast the link is. */
+TEST_F(engine, nothing_is_left_out_before_a_sample_was_sent)
+{
+	struct source *source = self->ends.source;
+
+	SKIPPED(self);
+	ends_track(&self->ends);
+	ASSERT_EQ(0, source_populated(source));
+	ASSERT_EQ(0, guest_write(&self->ends.here, 0, self->pages, 2));
+	self->ends.leaves_out = true;
+	self->ends.leaves_out_from = page_size(&source->map->regions[0]);
+	ends_round(&self->ends);
+	EXPECT_LT(0, stat_read(&source->stats.left_out_bytes));
+	EXPECT_LE(self->ends.leaves_out_from, stat_read(&source->stats.data_bytes));
+}
+
+/* Fails if a look that finds out nothing leaves out anything. */
+TEST_F(engine, nothing_is_left_out_of_memory_that_is_not_tracked)
+{
+	SKIPPED(self);
+	ASSERT_EQ(0, source_populated(self->ends.source));
+	ASSERT_EQ(0, guest_write(&self->ends.here, 0, 1, 2));
+	self->ends.leaves_out = true;
+	ends_round(&self->ends);
+	EXPECT_EQ(0, stat_read(&self->ends.source->stats.left_out_bytes));
+	EXPECT_EQ(0, source_dirty_bytes(self->ends.source));
+}
+
 TEST_F(engine, round_cut_short_leaves_the_rest_dirty)
 {
 	SKIPPED(self);
 	ends_track(&self->ends);
 	ASSERT_EQ(0, source_populated(self->ends.source));
 	limit_set(&self->ends.source->limit, 1);	/* a run, then none */
-	source_round_start(self->ends.source, self->ends.generation);
+	source_round_start(self->ends.source, self->ends.generation, false);
 	source_round_cut(self->ends.source);
 	limit_set(&self->ends.source->limit, 0);
 	while (dest_barrier_passed(self->ends.dest) < self->ends.generation)

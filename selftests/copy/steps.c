@@ -66,7 +66,8 @@ void ends_round(struct ends *ends)
 {
 	struct round_result result;
 
-	source_round_start(ends->source, ends->generation);
+	ends->source->leaves_out_from = ends->leaves_out_from;
+	source_round_start(ends->source, ends->generation, ends->leaves_out);
 	while (!source_round_done(ends->source, &result)) {
 		ASSERT_EQ(0, source_error(ends->source));
 		event_wait(ends->source->event_fd);

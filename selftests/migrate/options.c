@@ -66,8 +66,11 @@ TEST_F_TIMEOUT(options, bandwidth_holds_within_5_percent, 60)
 	struct move move;
 
 	crossing_guest(self->pair, "db", (const char *const[]){
-		"--workload", "sequential", NULL });
+		"--workload", "sequential", "--rate", "20000", NULL });
 	ASSERT_EQ(0, guest_run_on(self->source, "db", 20000, &self->fail));
+	/* What it writes from now on would be left out of the round. */
+	ASSERT_EQ(0, guest_set_rate(self->source, "db", 10, true, false,
+				    &self->fail));
 	ASSERT_EQ(0, move_start(&move, self->source, "db", self->dest->address,
 				"\"live\":true,\"postcopy\":true,"
 				"\"rounds_max\":1,\"bandwidth\":14680064"));
@@ -168,6 +171,21 @@ TEST_F_TIMEOUT(options, postcopy_after_precopy_switches_after_one_round, 60)
 		"\"postcopy_after_precopy\":true", &move);
 	EXPECT_EQ(1, move.progress.round);
 	EXPECT_NE(NULL, strstr(move.progress.note, "after pre-copy"));
+}
+
+/* Fails if a round sends what it would have to send again. */
+TEST_F_TIMEOUT(options, what_is_written_again_before_its_turn_is_left_out, 60)
+{
+	struct move move;
+
+	crossing_guest(self->pair, "db", (const char *const[]){
+		"--memory", "96M", "--workload", "sequential", NULL });
+	ASSERT_EQ(0, guest_run_on(self->source, "db", 20000, &self->fail));
+	migrate(self, "\"live\":true,\"postcopy\":true,\"rounds_max\":1,"
+		"\"bandwidth\":33554432", &move);
+	EXPECT_LT(16 * MIB, move.progress.round_bytes);
+	EXPECT_LT(0, move.progress.left_out_bytes);
+	EXPECT_NE(NULL, strstr(move.progress.note, "before their turn"));
 }
 
 TEST_F_TIMEOUT(options, precopy_rounds_bounds_them, 60)

@@ -168,6 +168,24 @@ TEST_F(track, every_other_page_is_every_other_run)
 		EXPECT_EQ(self->memory.size / 2, seen.bytes);
 }
 
+/* Fails if asking hides it from the next scan, or if it stays after that. */
+TEST_F(track, rewritten_page_is_shown_until_the_next_scan)
+{
+	struct seen first = { .base = self->all.start }, second = first, last = first;
+
+	memset(self->memory.guest, 1, self->memory.size);
+	ASSERT_EQ(0, uffd_track(&self->tracker, self->all));
+	self->memory.guest[9 * 4096] = 2;
+	ASSERT_EQ(0, uffd_rewritten(self->tracker.pagemap, self->all, see, &first));
+	ASSERT_EQ(0, uffd_rewritten(self->tracker.pagemap, self->all, see, &second));
+	EXPECT_TRUE(first.page[9]);
+	EXPECT_FALSE(first.page[1024]);
+	EXPECT_EQ(first.bytes, second.bytes);
+	EXPECT_EQ(first.bytes, scan(self).bytes);
+	ASSERT_EQ(0, uffd_rewritten(self->tracker.pagemap, self->all, see, &last));
+	EXPECT_EQ(0, last.bytes);
+}
+
 static int stop_at_first(struct range run, void *arg)
 {
 	(void)run;
@@ -194,6 +212,7 @@ TEST_F(track, untracked_memory_cannot_be_scanned)
 
 	self->memory.guest[0] = 1;
 	EXPECT_EQ(-EPERM, uffd_written(&self->tracker, self->all, see, &seen));
+	EXPECT_EQ(-EPERM, uffd_rewritten(self->tracker.pagemap, self->all, see, &seen));
 	EXPECT_EQ(-EINVAL, uffd_written(&self->tracker, empty, see, &seen));
 }
 

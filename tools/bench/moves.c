@@ -96,6 +96,8 @@ const struct move_row move_rows[] = {
 	    rounds, FOUND_BACK, .peer = &mover_qemu),
 	ROW("vm-faults-rounds", "1/page", FAULTS ", after a round", QEMU, AT_MOST, 0.3,
 	    rounds, FOUND_FAULTS, .peer = &mover_qemu),
+	ROW("vm-total-rounds", "MiB/s", "1 GiB, 128 MiB hot, a round, then post-copy; to the end",
+	    QEMU, AT_LEAST, 1, rounds, FOUND_TOTAL, .peer = &mover_qemu),
 	ROW("vm-rate", "1", "the guest's rate in the first round, of that before, 1 Gbit/s",
 	    NULL, AT_LEAST, 0.9, rounds, FOUND_PRECOPY_RATE, .peer = NULL),
 	ROW("vm-rate-qemu", "1", "the same", QEMU, AT_LEAST, 1,

@@ -42,7 +42,7 @@ static int round_source(struct party *party)
 	if (ret)
 		return ret;
 	party_begin(party);
-	source_round_start(engine.source, GENERATION);
+	source_round_start(engine.source, GENERATION, false);
 	ret = engine_wait_source(&engine, round_sent);
 	party_end(party);
 	return ret ?: party_meet(party);

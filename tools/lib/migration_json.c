@@ -154,6 +154,7 @@ static const struct field progress_fields[] = {
 	FIELD(U64, struct progress, fault_p99_ns),
 	FIELD(U64, struct progress, data_bytes),
 	FIELD(U64, struct progress, zero_pages),
+	FIELD(U64, struct progress, left_out_bytes),
 	FIELD(U64, struct progress, round_bytes),
 	FIELD(U64, struct progress, push_bytes),
 	FIELD(U64, struct progress, fault_bytes),

@@ -122,6 +122,7 @@ void summary_print(const struct progress *summary)
 	}
 	bytes_print("memory", summary->memory_bytes);
 	bytes_print("pre-copy", summary->round_bytes);
+	bytes_print("left out", summary->left_out_bytes);
 	bytes_print("push", summary->push_bytes);
 	bytes_print("fault replies", summary->fault_bytes);
 	packed_print(summary);
