@@ -82,7 +82,7 @@ TEST_TIMEOUT(every_row_is_measured_and_well_formed, 180)
 {
 	if (geteuid())
 		SKIP(return, "network namespaces take root");
-	rows_check("push-*,round-*,fill-*,wire,fault*,walk*,states-*,resident-*", 41);
+	rows_check("push-*,round-*,fill-*,wire,fault*,walk*,states-*,resident-*", 43);
 }
 
 /* By straddle, by QEMU, and by QEMU in another way: all its pages are looked at each time. */
@@ -118,6 +118,20 @@ TEST(number_out_of_bounds_is_refused_with_the_bounds)
 
 	EXPECT_EQ(2, program_output(argv, text, sizeof(text)));
 	EXPECT_NE(NULL, strstr(text, "from 1 to 101"));
+}
+
+/* Fails if the machine is asked for more than it has: then it kills somebody. */
+TEST(memory_that_is_not_there_is_refused)
+{
+	const char *const argv[] = {
+		"straddle-bench", "--size", "65536", "--rows", "push-1", NULL
+	};
+	char text[1024];
+
+	if (sysconf(_SC_PHYS_PAGES) / 256 >= 3 * 65536L)
+		SKIP(return, "this machine may have 192 GiB to spare");
+	EXPECT_EQ(1, program_output(argv, text, sizeof(text)));
+	EXPECT_NE(NULL, strstr(text, "give a smaller --size"));
 }
 
 TEST(file_that_cannot_be_written_is_named_before_measuring)

@@ -116,6 +116,9 @@ measure_fn fill_cold_measure, populate_cold_measure, alias_cold_measure;
 measure_fn fill_warm_measure, populate_warm_measure, alias_warm_measure;
 measure_fn wire_measure, line_measure;
 
+/* Of 2 MiB pages: huge.c, floor.c */
+measure_fn push_huge_measure, fault_huge_measure, fault_huge_floor_measure;
+
 /* Of memory that is what programs are: packed.c */
 measure_fn packed_measure, unpacked_measure;
 measure_fn packed_narrow_measure, unpacked_narrow_measure;

@@ -67,8 +67,8 @@ static int lanes_open(struct engine *engine)
 static struct region region_of(const struct plan *plan)
 {
 	return (struct region){
-		.page_shift = 12,
-		.pages = plan->size >> 12,
+		.page_shift = plan_page_shift(plan),
+		.pages = plan->size >> plan_page_shift(plan),
 		.shared = true,
 		.pid = getpid(),
 		.pagemap = -1,
@@ -106,7 +106,8 @@ static int guest_map(struct engine *engine, struct region *region)
 	void *guest = NULL;
 	int ret;
 
-	engine->memory = memory_create(engine->plan->size, 0);
+	engine->memory = engine->plan->huge ? memory_create_huge(engine->plan->size, 0)
+					 : memory_create(engine->plan->size, 0);
 	if (engine->memory < 0)
 		return engine->memory;
 	ret = sys_mmap(&guest, engine->plan->size, PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -122,9 +123,9 @@ static int guest_map(struct engine *engine, struct region *region)
 	region->uffd = uffd_open();
 	if (region->uffd < 0)
 		return region->uffd;
-	ret = uffd_enable(region->uffd, kind_shmem.features);
+	ret = uffd_enable(region->uffd, kind_of(region)->features);
 	return ret ?: uffd_register(region->uffd, page_range(region, 0, region->pages),
-				    kind_shmem.modes);
+				    kind_of(region)->modes);
 }
 
 /**
@@ -161,7 +162,7 @@ int engine_open_dest(struct engine *engine, struct party *party,
  */
 int engine_switch(struct engine *engine)
 {
-	uint64_t filled = engine->plan->filled >> 12;
+	uint64_t filled = engine->plan->filled >> plan_page_shift(engine->plan);
 	struct region *region = &engine->map.regions[0];
 	struct bitmap keep;
 	int ret = bitmap_init(&keep, region->pages);

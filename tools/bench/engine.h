@@ -16,6 +16,7 @@ struct plan {
 	bool packs;		/* push lanes, where that pays */
 	int memory;		/* source: the guest's */
 	uint64_t size, filled;	/* bytes; what is filled comes first */
+	bool huge;		/* pages of 2 MiB, else of 4 KiB */
 };
 
 /* One process's end; it goes away with the process. */
@@ -28,6 +29,11 @@ struct engine {
 	uint8_t *guest;		/* dest: the guest's mapping */
 	int memory;		/* dest: its memfd, empty */
 };
+
+static inline unsigned int plan_page_shift(const struct plan *plan)
+{
+	return plan->huge ? 21 : 12;
+}
 
 int engine_open_source(struct engine *engine, struct party *party,
 		       const struct plan *plan);

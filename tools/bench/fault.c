@@ -4,171 +4,14 @@
  *
  * Four guests: one thread while nothing else moves; many threads likewise;
  * one thread while the push fills the cable, which works a little after each
- * page (its faults alone would fill the cable, too); one that walks. What push has brought
- * before it is touched is no fault and does not count.
+ * page (its faults alone would fill the cable, too); one that walks.
  */
-#include <stdlib.h>
-
-#include "sys.h"
-#include "tools/bench/bench.h"
-#include "tools/bench/engine.h"
+#include "tools/bench/exam.h"
 #include "tools/bench/touch.h"
 
-#define FAULT_LANES	4	/* of a guest with as many vCPUs, or more */
 #define FAULTS_MANY	8	/* by many threads: times as many as by one */
 #define FEW		16	/* threads */
 #define WORK_US		200
-
-/* What the two processes go by. */
-struct exam {
-	struct plan plan;
-	const struct row *row;
-	unsigned int threads;	/* that fault; 0: one, whose waits are measured */
-	unsigned int pause_us;	/* of that one: work between two faults */
-	bool busy;		/* the push runs meanwhile */
-	bool walks;		/* page after page: not all of them are faults */
-};
-
-static struct touching touching_of(const struct engine *engine)
-{
-	const struct exam *exam = engine->party->arg;
-	const struct site *site = engine->party->site;
-
-	return (struct touching){
-		.memory = engine->guest,
-		.pages = engine->plan->size / TOUCH_PAGE,
-		.count = exam->threads ? faults_many(site) : site->faults,
-		.threads = exam->threads,
-		.quantile = row_quantile(exam->row),
-		.pause_us = exam->pause_us,
-		.walks = exam->walks,
-	};
-}
-
-/* What push has brought, and what went along with others, is no fault. */
-static bool each_faults(const struct exam *exam)
-{
-	return !exam->busy && !exam->walks;
-}
-
-static int fault_source(struct party *party)
-{
-	const struct exam *exam = party->arg;
-	struct engine engine;
-	int ret = party_apart(true);
-
-	if (!ret)
-		ret = engine_open_source(&engine, party, &exam->plan);
-	if (ret)
-		return ret;
-	source_hold(engine.source);
-	ret = party_meet(party);
-	party_begin(party);
-	if (!ret && exam->busy)
-		ret = source_push_start(engine.source, GENERATION);
-	/* Wants are answered until the dest has seen enough. */
-	return ret ?: party_meet(party);
-}
-
-static uint64_t fetched(const struct engine *engine)
-{
-	return stat_read(&engine->dest->stats.network_faults);
-}
-
-static int dest_open(struct engine *engine, struct party *party)
-{
-	const struct exam *exam = party->arg;
-	int ret = party_apart(false);
-
-	if (!ret)
-		ret = engine_open_dest(engine, party, &exam->plan);
-	if (!ret)
-		ret = engine_switch(engine);
-	return ret ?: party_meet(party);
-}
-
-static int fault_dest(struct party *party)
-{
-	struct touching touching;
-	struct engine engine;
-	int ret = dest_open(&engine, party);
-
-	if (ret)
-		return ret;
-	touching = touching_of(&engine);
-	ret = touch_all(&touching, &party->outcome->value);
-	if (!ret && each_faults(party->arg) && fetched(&engine) != touching.count)
-		ret = -EBADMSG;
-	return ret ?: party_meet(party);
-}
-
-/* Return: how many pages were asked of the source, their waits in @ns. */
-static size_t touch_busy(const struct engine *engine, uint64_t *ns)
-{
-	struct touching touching = touching_of(engine);
-	uint64_t i, before;
-	size_t count = 0;
-
-	for (i = 0; i < touching.pages && !dest_complete(engine->dest); i++) {
-		before = fetched(engine);
-		ns[count] = touch(&touching, i);
-		count += fetched(engine) != before;
-	}
-	return count;
-}
-
-static bool complete(struct dest *dest)
-{
-	return dest_complete(dest);
-}
-
-static int busy_dest(struct party *party)
-{
-	const struct exam *exam = party->arg;
-	uint64_t *ns = calloc(exam->plan.size / TOUCH_PAGE + 1, sizeof(*ns));
-	struct engine engine;
-	int ret = ns ? dest_open(&engine, party) : -ENOMEM;
-	size_t count = 0;
-
-	if (!ret) {
-		count = touch_busy(&engine, ns);
-		ret = engine_wait_dest(&engine, complete);
-		party_end(party);
-	}
-	if (!ret && !count)
-		ret = -ENODATA;
-	if (!ret)
-		party->outcome->value = quantile_us(ns, count, row_quantile(exam->row));
-	free(ns);
-	return ret ?: party_meet(party);
-}
-
-static int measure(const struct site *site, struct exam *exam, struct outcome outcomes[2],
-		   struct fail *fail)
-{
-	exam->plan = (struct plan){
-		.push_lanes = exam->busy ? exam->row->lanes : 1,
-		.fault_lanes = exam->threads ? FAULT_LANES : 1,
-		.tls = exam->row->tls,
-		.memory = site->memory,
-		.size = site->memory_size,
-		.filled = site->memory_size,
-	};
-	return parties_run(site, fault_source,
-			   exam->busy && !exam->threads ? busy_dest : fault_dest, exam, outcomes,
-			   fail);
-}
-
-static int measure_value(const struct site *site, struct exam *exam, double *value,
-			 struct fail *fail)
-{
-	struct outcome outcomes[2];
-	int ret = measure(site, exam, outcomes, fail);
-
-	if (!ret)
-		*value = outcomes[1].value;
-	return ret;
-}
 
 /**
  * fault_measure() - a touch of a missing page until the thread goes on
@@ -184,7 +27,7 @@ int fault_measure(const struct site *site, const struct row *row, double *value,
 {
 	struct exam exam = { .row = row };
 
-	return measure_value(site, &exam, value, fail);
+	return exam_value(site, &exam, value, fail);
 }
 
 /* ---- many threads -------------------------------------------------------------- */
@@ -215,9 +58,9 @@ unsigned int faults_many(const struct site *site)
 int faults_measure(const struct site *site, const struct row *row, double *value,
 		   struct fail *fail)
 {
-	struct exam exam = { .row = row, .threads = row->lanes };
+	struct exam exam = { .row = row, .threads = row->lanes, .count = faults_many(site) };
 
-	return measure_value(site, &exam, value, fail);
+	return exam_value(site, &exam, value, fail);
 }
 
 /**
@@ -232,9 +75,9 @@ int faults_measure(const struct site *site, const struct row *row, double *value
 int faults_few_measure(const struct site *site, const struct row *row, double *value,
 		       struct fail *fail)
 {
-	struct exam exam = { .row = row, .threads = FEW };
+	struct exam exam = { .row = row, .threads = FEW, .count = faults_many(site) };
 
-	return measure_value(site, &exam, value, fail);
+	return exam_value(site, &exam, value, fail);
 }
 
 /* ---- one thread that walks ------------------------------------------------------- */
@@ -250,9 +93,10 @@ int faults_few_measure(const struct site *site, const struct row *row, double *v
  */
 int walk_measure(const struct site *site, const struct row *row, double *value, struct fail *fail)
 {
-	struct exam exam = { .row = row, .threads = 1, .walks = true };
+	struct exam exam = { .row = row, .threads = 1, .walks = true,
+			     .count = faults_many(site) };
 
-	return measure_value(site, &exam, value, fail);
+	return exam_value(site, &exam, value, fail);
 }
 
 /**
@@ -266,9 +110,9 @@ int walk_measure(const struct site *site, const struct row *row, double *value, 
  */
 int leap_measure(const struct site *site, const struct row *row, double *value, struct fail *fail)
 {
-	struct exam exam = { .row = row, .threads = 1 };
+	struct exam exam = { .row = row, .threads = 1, .count = faults_many(site) };
 
-	return measure_value(site, &exam, value, fail);
+	return exam_value(site, &exam, value, fail);
 }
 
 /* ---- the cable of 1 Gbit/s ---------------------------------------------------- */
@@ -278,7 +122,7 @@ static int calm_fault(const struct site *site, const struct row *row, double *va
 {
 	struct exam exam = { .row = row, .pause_us = WORK_US };
 
-	return measure_value(site, &exam, value, fail);
+	return exam_value(site, &exam, value, fail);
 }
 
 static int busy_fault(const struct site *site, const struct row *row, double *value,
@@ -286,15 +130,16 @@ static int busy_fault(const struct site *site, const struct row *row, double *va
 {
 	struct exam exam = { .row = row, .pause_us = WORK_US, .busy = true };
 
-	return measure_value(site, &exam, value, fail);
+	return exam_value(site, &exam, value, fail);
 }
 
 static int busy_walk(const struct site *site, const struct row *row, double *value,
 		     struct fail *fail)
 {
-	struct exam exam = { .row = row, .threads = 1, .walks = true, .busy = true };
+	struct exam exam = { .row = row, .threads = 1, .walks = true, .busy = true,
+			     .count = faults_many(site) };
 
-	return measure_value(site, &exam, value, fail);
+	return exam_value(site, &exam, value, fail);
 }
 
 static int busy_push(const struct site *site, const struct row *row, double *value,
@@ -302,7 +147,7 @@ static int busy_push(const struct site *site, const struct row *row, double *val
 {
 	struct exam exam = { .row = row, .pause_us = WORK_US, .busy = true };
 	struct outcome outcomes[2];
-	int ret = measure(site, &exam, outcomes, fail);
+	int ret = exam_run(site, &exam, outcomes, fail);
 
 	if (!ret)
 		*value = row_value(row, site->memory_size, outcomes);

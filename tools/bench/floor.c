@@ -6,6 +6,7 @@
  * and a local fault that another thread, blocked in read(), answers with a
  * page that is there.
  */
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -14,6 +15,7 @@
 #include "copy/kind.h"
 #include "sys.h"
 #include "tools/bench/bench.h"
+#include "tools/bench/huge.h"
 #include "tools/bench/touch.h"
 
 #define ECHO_REQUEST	16
@@ -28,11 +30,19 @@ static int socket_at_once(int fd)
 	return sys_ret(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
 }
 
+/* What the two processes go by. */
+struct echo {
+	const struct row *row;
+	size_t answer;			/* bytes */
+	unsigned int count;
+};
+
 /* Answers as long as somebody asks. */
 static int echo_source(struct party *party)
 {
-	uint8_t page[TOUCH_PAGE] = { 1 }, request[ECHO_REQUEST];
-	int fd, ret = party_apart(true);
+	const struct echo *echo = party->arg;
+	uint8_t *page = calloc(1, echo->answer), request[ECHO_REQUEST];
+	int fd, ret = page ? party_apart(true) : -ENOMEM;
 
 	if (!ret)
 		ret = party_meet(party);
@@ -45,19 +55,32 @@ static int echo_source(struct party *party)
 	while (!ret) {
 		ret = sys_read_all(fd, request, sizeof(request));
 		if (!ret)
-			ret = sys_write_all(fd, page, sizeof(page));
+			ret = sys_write_all(fd, page, echo->answer);
 	}
+	free(page);
 	return ret == -EPIPE ? 0 : ret;
+}
+
+static int echo_once(int fd, uint8_t *page, size_t answer, uint64_t *ns)
+{
+	static const uint8_t request[ECHO_REQUEST];
+	uint64_t began = now_ns();
+	int ret = sys_write_all(fd, request, sizeof(request));
+
+	if (!ret && sys_retry(recv(fd, page, answer, MSG_WAITALL)) != (ssize_t)answer)
+		ret = -EPIPE;
+	*ns = now_ns() - began;
+	return ret;
 }
 
 static int echo_dest(struct party *party)
 {
-	const struct row *row = party->arg;
-	unsigned int i, count = party->site->faults;
-	uint64_t *ns = calloc(count, sizeof(*ns));
-	uint8_t page[TOUCH_PAGE], request[ECHO_REQUEST] = { 0 };
+	const struct echo *echo = party->arg;
+	uint64_t *ns = calloc(echo->count, sizeof(*ns));
+	uint8_t *page = malloc(echo->answer);
 	int fd, listener = socket_listen();
-	int ret = ns ? 0 : -ENOMEM;
+	int ret = ns && page ? 0 : -ENOMEM;
+	unsigned int i;
 
 	if (listener < 0)
 		ret = listener;
@@ -71,19 +94,24 @@ static int echo_dest(struct party *party)
 	if (fd < 0)
 		return fd;
 	ret = socket_at_once(fd);
-	for (i = 0; i < count && !ret; i++) {
-		uint64_t began = now_ns();
-
-		ret = sys_write_all(fd, request, sizeof(request));
-		if (!ret)
-			ret = sys_retry(recv(fd, page, TOUCH_PAGE, MSG_WAITALL)) == TOUCH_PAGE
-				? 0 : -EPIPE;
-		ns[i] = now_ns() - began;
-	}
+	for (i = 0; i < echo->count && !ret; i++)
+		ret = echo_once(fd, page, echo->answer, &ns[i]);
 	close(fd);
 	if (!ret)
-		party->outcome->value = quantile_us(ns, count, row_quantile(row));
+		party->outcome->value = quantile_us(ns, echo->count, row_quantile(echo->row));
+	free(page);
 	free(ns);
+	return ret;
+}
+
+static int echo_measure(const struct site *site, struct echo *echo, double *value,
+			struct fail *fail)
+{
+	struct outcome outcomes[2];
+	int ret = parties_run(site, echo_source, echo_dest, echo, outcomes, fail);
+
+	if (!ret)
+		*value = outcomes[1].value;
 	return ret;
 }
 
@@ -162,6 +190,7 @@ static int local_source(struct party *party)
 	const struct local *local = party->arg;
 	struct touching touching = {
 		.pages = site->memory_size / TOUCH_PAGE,
+		.page_shift = TOUCH_SHIFT,
 		.count = local->count,
 		.threads = local->threads,
 		.quantile = row_quantile(local->row),
@@ -229,13 +258,29 @@ int fault_floor_measure(const struct site *site, const struct row *row, double *
 			struct fail *fail)
 {
 	struct local local = { row, site->faults, 0 };
-	struct row copy = *row;
-	struct outcome echo[2];
-	int ret = parties_run(site, echo_source, echo_dest, &copy, echo, fail);
+	struct echo echo = { row, TOUCH_PAGE, site->faults };
+	double us = 0;
+	int ret = echo_measure(site, &echo, &us, fail);
 
 	if (!ret)
 		ret = local_measure(site, &local, value, fail);
-	if (!ret)
-		*value += echo[1].value;
+	*value += us;
 	return ret;
+}
+
+/**
+ * fault_huge_floor_measure() - an echo of as many bytes as a large page has
+ * @site: where
+ * @row: which quantile
+ * @value: receives microseconds
+ * @fail: says why not
+ *
+ * Return: 0 or -errno.
+ */
+int fault_huge_floor_measure(const struct site *site, const struct row *row, double *value,
+			     struct fail *fail)
+{
+	struct echo echo = { row, HUGE_PAGE, huge_faults(site) };
+
+	return echo_measure(site, &echo, value, fail);
 }

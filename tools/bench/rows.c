@@ -11,6 +11,8 @@
 #define POPULATED	"pages made ahead by MADV_POPULATE_WRITE, recv into them"
 #define ALIAS		"recv straight into a mapping, pages made by faults"
 #define FLOOR		"echo of 16 B for 4 KiB + local userfaultfd round trip"
+#define SMALL		"the same of 4 KiB pages"
+#define FLOOR_HUGE	"echo of 16 B for 2 MiB"
 #define LOCAL		"as many threads that fault locally"
 #define IDLE		"the same without a push"
 #define UNPACKED	"the same without --compressed"
@@ -61,6 +63,11 @@ const struct row rows[] = {
 	  packed_narrow_measure, unpacked_narrow_measure, AT_LEAST, 1.5, 2, false, USUAL },
 	{ "push-narrow-packed-tls", "MiB/s", "the same over 1 Gbit/s, TLS", UNPACKED,
 	  packed_narrow_measure, unpacked_narrow_measure, AT_LEAST, 1.5, 2, true, USUAL },
+	/* Of pages of 2 MiB. */
+	{ "push-2-huge", "MiB/s", "post-copy push of 2 MiB pages, 2 lanes", SMALL,
+	  push_huge_measure, push_measure, NO_GOAL, 0, 2, false, USUAL },
+	{ "fault-huge", "us", "network fault of 2 MiB, median, no push", FLOOR_HUGE,
+	  fault_huge_measure, fault_huge_floor_measure, AT_MOST, 1.3, 1, false, USUAL },
 	/* What a whole post-copy takes of the wire, and of time. */
 	{ "wire", "byte", "on the wire, for each byte that is not zero; post-copy", NULL,
 	  wire_measure, NULL, AT_MOST, 1.02, 2, false, USUAL },

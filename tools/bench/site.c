@@ -3,6 +3,7 @@
 #include "tools/bench/site.h"
 
 #include <errno.h>
+#include <linux/memfd.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,6 +31,51 @@ static void block_fill(uint64_t *words, size_t count, uint64_t *state)
 	}
 }
 
+static int fill(int fd, uint64_t filled)
+{
+	uint64_t words[8192], done, state = 88172645463325252ull;
+	int ret = 0;
+
+	for (done = 0; !ret && done < filled; done += sizeof(words)) {
+		block_fill(words, sizeof(words) / sizeof(*words), &state);
+		ret = sys_pwrite_all(fd, words, sizeof(words), done);
+	}
+	return ret;
+}
+
+/* There is no write(2) into a file of large pages. */
+static int fill_huge(int fd, uint64_t filled)
+{
+	uint64_t state = 88172645463325252ull;
+	void *at = NULL;
+	int ret = 0;
+
+	if (filled)
+		ret = sys_mmap(&at, filled, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (!at)
+		return ret;
+	block_fill(at, filled / sizeof(uint64_t), &state);
+	munmap(at, filled);
+	return 0;
+}
+
+static int create(unsigned int flags, uint64_t size, uint64_t filled,
+		  int (*fill_fn)(int fd, uint64_t filled))
+{
+	int fd = sys_ret(memfd_create("straddle-bench", MFD_CLOEXEC | flags));
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	ret = sys_ret(ftruncate(fd, (off_t)size));
+	if (!ret)
+		ret = fill_fn(fd, filled);
+	if (!ret)
+		return fd;
+	close(fd);
+	return ret;
+}
+
 /**
  * memory_create() - guest memory in a memfd
  * @size: of it, bytes
@@ -39,21 +85,19 @@ static void block_fill(uint64_t *words, size_t count, uint64_t *state)
  */
 int memory_create(uint64_t size, uint64_t filled)
 {
-	int fd = sys_ret(memfd_create("straddle-bench", MFD_CLOEXEC));
-	uint64_t words[8192], done, state = 88172645463325252ull;
-	int ret;
+	return create(0, size, filled, fill);
+}
 
-	if (fd < 0)
-		return fd;
-	ret = sys_ret(ftruncate(fd, (off_t)size));
-	for (done = 0; !ret && done < filled; done += sizeof(words)) {
-		block_fill(words, sizeof(words) / sizeof(*words), &state);
-		ret = sys_pwrite_all(fd, words, sizeof(words), done);
-	}
-	if (!ret)
-		return fd;
-	close(fd);
-	return ret;
+/**
+ * memory_create_huge() - the same of pages of 2 MiB
+ * @size: of it, bytes; the pages are in the host's pool
+ * @filled: how much of its beginning holds data; the rest was never written
+ *
+ * Return: its descriptor or -errno.
+ */
+int memory_create_huge(uint64_t size, uint64_t filled)
+{
+	return create(MFD_HUGETLB | MFD_HUGE_2MB, size, filled, fill_huge);
 }
 
 /**
@@ -71,6 +115,23 @@ void memory_warm(uint64_t size)
 	if (!sys_mmap(&at, size, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0))
 		munmap(at, size);
+}
+
+/**
+ * memory_available() - what this machine could still give
+ *
+ * Return: bytes, as the kernel estimates them; 0: it does not say.
+ */
+uint64_t memory_available(void)
+{
+	__cleanup_file FILE *file = fopen("/proc/meminfo", "re");
+	unsigned long long kib = 0;
+	char line[128];
+
+	while (file && !kib && fgets(line, sizeof(line), file))
+		if (sscanf(line, "MemAvailable: %llu kB", &kib) != 1)
+			kib = 0;
+	return kib << 10;
 }
 
 static int key_write(const char *path)
@@ -138,6 +199,19 @@ static int hosts_make(struct site *site, struct fail *fail)
 	return netns_connect(&source, &dest, fail);
 }
 
+/* Both guests, and as much once more that is made sure of. */
+static int memory_check(uint64_t memory_size, struct fail *fail)
+{
+	uint64_t available = memory_available();
+
+	if (3 * memory_size <= available)
+		return 0;
+	return fail_set(fail, -ENOMEM, "%llu MiB take three times as much memory, and %llu MiB "
+			"are free: give a smaller --size",
+			(unsigned long long)memory_size >> 20,
+			(unsigned long long)available >> 20);
+}
+
 /**
  * site_open() - make all that measurements share
  * @site: receives it; site_close() removes it, also after a failure here
@@ -154,7 +228,9 @@ int site_open(struct site *site, uint64_t memory_size, struct fail *fail)
 		.source_netns = -1, .dest_netns = -1, .memory = -1,
 		.memory_size = memory_size,
 	};
-	ret = dir_make(fail);
+	ret = memory_check(memory_size, fail);
+	if (!ret)
+		ret = dir_make(fail);
 	if (!ret)
 		ret = hosts_make(site, fail);
 	if (!ret)

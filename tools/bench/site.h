@@ -55,7 +55,9 @@ void site_close(struct site *site);
 int site_narrow(const struct site *site, bool on, struct fail *fail);
 int site_narrow_bands(const struct site *site, struct fail *fail);
 int memory_create(uint64_t size, uint64_t filled);
+int memory_create_huge(uint64_t size, uint64_t filled);
 void memory_warm(uint64_t size);
+uint64_t memory_available(void);
 
 int parties_run(const struct site *site, party_fn *source, party_fn *dest,
 		void *arg, struct outcome outcomes[2], struct fail *fail);

@@ -40,7 +40,7 @@ uint64_t touch(const struct touching *touching, uint64_t number)
 	if (touching->pause_us)
 		guest_works(touching->pause_us);
 	began = now_ns();
-	(void)*(const volatile uint8_t *)(touching->memory + page * TOUCH_PAGE);
+	(void)*(const volatile uint8_t *)(touching->memory + (page << touching->page_shift));
 	return now_ns() - began;
 }
 

@@ -7,12 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TOUCH_PAGE	4096
+#define TOUCH_SHIFT	12
+#define TOUCH_PAGE	(1 << TOUCH_SHIFT)
 
 /* What is touched, each page once; as a rule in an order that no neighbourhood explains. */
 struct touching {
 	const uint8_t *memory;
 	uint64_t pages;			/* of it */
+	unsigned int page_shift;
 	unsigned int count;		/* touches, of all threads */
 	unsigned int threads;		/* 0: one, whose waits are measured */
 	double quantile;		/* of these */
