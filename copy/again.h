@@ -2,8 +2,8 @@
 /*
  * again.h - which pages of a block the guest has written again.
  *
- * What it wrote since the last scan is dirty for the next round in any case:
- * sent in this one, it would cross twice. A lane looks before each block.
+ * What it wrote since the last scan will have to be sent once more, after this
+ * round: sent in it, it would cross twice. A lane looks before each block.
  */
 #ifndef STRADDLE_AGAIN_H
 #define STRADDLE_AGAIN_H
@@ -18,7 +18,7 @@
 
 struct again {
 	const struct region *region;
-	uint64_t first;			/* of the block */
+	uint64_t first;			/* of the block, or of what is left of it */
 	uint64_t words[AGAIN_PAGES / BITS_PER_WORD];	/* a bit a page */
 };
 

@@ -15,14 +15,14 @@ static uint64_t per_second(uint64_t bytes, uint64_t ns)
  * estimate_rate() - how fast memory crosses
  * @round: what it measured
  *
- * Zero pages cost no bytes. What a guest dirties is seldom zero, so that they say
- * nothing of how fast it will cross, unless there was nothing else.
+ * Zero pages count as memory although they cost no bytes: they will again. Not so
+ * where something was left out, which may be most of what was not zero.
  *
  * Return: bytes of guest memory a second.
  */
 uint64_t estimate_rate(const struct round_result *round)
 {
-	return per_second(round->data ? round->data : round->pages, round->ns);
+	return per_second(round->left_out ? round->data : round->pages, round->ns);
 }
 
 /**
@@ -45,11 +45,10 @@ uint64_t estimate_dirty_rate(const struct round_result *round)
  * @memory_bytes: of the whole guest
  *
  * A round begins with what is sent in it and what is left out. With r = dirty
- * after it / dirty before it, k more rounds leave left * r^k and have
- * left * (1 + r + r^2 ...) < left / (1 - r) bytes to send, or to leave out in
- * the same proportion. From r = 1 on nothing is gained; below it the rounds are
- * hopeless when they would send more than the whole guest once again before
- * what is left fits the downtime.
+ * after it / dirty before it, k more rounds leave left * r^k and begin with
+ * left * (1 + r + r^2 ...) < left / (1 - r) bytes. From r = 1 on nothing is
+ * gained; below it the rounds are hopeless when they would go through more than
+ * the whole guest once again before what is left fits the downtime.
  *
  * Return: the outlook.
  */
@@ -59,16 +58,15 @@ enum outlook estimate_outlook(const struct round_result *round,
 	double fits = (double)estimate_rate(round) * (double)downtime_ns / NS_PER_S;
 	uint64_t begun = round->pages + round->left_out;
 	double left = (double)round->dirty;
-	double ratio, sent, cost = 0;
+	double ratio, cost = 0;
 
 	if (left <= fits)
 		return OUTLOOK_CONVERGED;
 	if (round->dirty >= begun)
 		return OUTLOOK_HOPELESS;
 	ratio = left / (double)begun;
-	sent = (double)round->pages / (double)begun;
-	while (left > fits && cost <= (double)memory_bytes) {
-		cost += left * sent;
+	while (left > fits && left >= 1 && cost <= (double)memory_bytes) {
+		cost += left;
 		left *= ratio;
 	}
 	return cost > (double)memory_bytes ? OUTLOOK_HOPELESS

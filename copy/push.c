@@ -217,9 +217,10 @@ static bool cut_short(const struct source *source)
 /* By what a round has sent the next ones are judged: that must not be too little. */
 static bool leaves_out(const struct source *source)
 {
-	return source->leaves_out &&
-	       stat_read(&source->stats.data_bytes) - source->round_data >=
-		       source->leaves_out_from;
+	uint64_t sent = stat_read(&source->stats.data_bytes) - source->round_data;
+
+	return source->leaves_out && sent >= source->sample.bytes &&
+	       now_ns() - source->round_began_ns >= source->sample.ns;
 }
 
 static int send_block(struct source_lane *self, uint32_t generation,
@@ -230,6 +231,9 @@ static int send_block(struct source_lane *self, uint32_t generation,
 	int ret = 0;
 
 	block->dirty = &source->regions[block->region->id].dirty;
+	block->page = bitmap_next(block->dirty, block->page, block->end, true);
+	if (block->page == block->end)
+		return 0;
 	block->left_out = 0;
 	again_none(&block->again, block->region, block->page);
 	if (leaves_out(source))
@@ -262,7 +266,7 @@ int push_round(struct source_lane *self, uint32_t generation)
 	struct round_block block;
 	int ret = 0;
 
-	while (!ret && !cut_short(source) &&
+	while (!ret && !stopping(source) && !cut_short(source) &&
 	       order_next_block(source->map, &source->order.block, &block.region,
 				&block.page, &block.end))
 		ret = send_block(self, generation, &block);

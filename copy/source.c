@@ -56,7 +56,8 @@ int source_create(struct region_map *map, uint64_t bandwidth,
 	if (!made)
 		return -ENOMEM;
 	made->map = map;
-	made->leaves_out_from = ROUND_SAMPLE;
+	made->sample.bytes = ROUND_SAMPLE_BYTES;
+	made->sample.ns = ROUND_SAMPLE_NS;
 	made->event_fd = sys_ret(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	ret = made->event_fd;
 	if (ret < 0)
@@ -157,7 +158,7 @@ static uint64_t sent_pages_bytes(const struct source *source)
  * @generation: of the frames of this round
  * @leaves_out: the guest is tracked and runs, and there will be another scan:
  *	pages that it has written again before their turn stay dirty, unsent,
- *	once ROUND_SAMPLE was sent
+ *	once the round has sent a sample
  */
 void source_round_start(struct source *source, uint32_t generation,
 			bool leaves_out)
@@ -184,7 +185,7 @@ void source_round_cut(struct source *source)
 /**
  * source_round_done() - whether all push lanes have sent their barrier
  * @source: a round was started
- * @result: receives bytes, pages and ns of the round, when it is done;
+ * @result: receives all that a round measures, when it is done;
  *	the caller adds what was dirtied meanwhile
  *
  * Return: true when it is done.

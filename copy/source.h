@@ -34,7 +34,9 @@
 #include "uffd/uffd.h"
 
 #define SOURCE_LANES_MAX	64
-#define ROUND_SAMPLE		(16u << 20)	/* bytes that tell a link's rate */
+/* What a round has sent before the rate of a link can be told by it. */
+#define ROUND_SAMPLE_BYTES	(16u << 20)
+#define ROUND_SAMPLE_NS		UINT64_C(100000000)
 
 /* 4 bits a page. */
 struct source_region {
@@ -81,7 +83,9 @@ struct source {
 	uint32_t generation;		/* @lock; of the current job */
 	bool leaves_out;		/* of this round: what was written again;
 					 * changes between rounds only */
-	uint64_t leaves_out_from;	/* bytes of data that a round sends first;
+	struct {
+		uint64_t bytes, ns;	/* of data, and from the start: both */
+	} sample;			/* before that nothing is left out; as in
 					 * ROUND_SAMPLE, but for tests */
 	int error;			/* @lock; the first */
 	bool stopping;			/* atomic */
@@ -98,7 +102,7 @@ struct source {
 	bool sweeps_all;		/* it counts every page, nobody else
 					 * does; changes without lanes only */
 	int sweep_error;		/* atomic; the sweeper's own */
-	uint64_t round_began_ns;	/* main thread */
+	uint64_t round_began_ns;	/* changes between rounds only */
 	uint64_t round_bytes;		/* main thread; stats at its start */
 	uint64_t round_pages;		/* main thread; stats at its start */
 	uint64_t round_data;		/* stats at its start; changes between

@@ -37,6 +37,10 @@ ROW(nothing_sent_and_something_left,
 	0,          0,         SECOND,     MIB,        SECOND / 10, OUTLOOK_HOPELESS)
 ROW(no_downtime_is_ever_short_enough,
 	100 * MIB,  0,         SECOND,     50 * MIB,   0,           OUTLOOK_CONVERGING)
+ROW(no_downtime_and_hardly_anything_gained,
+	100 * MIB,  0,         SECOND,     99 * MIB,   0,           OUTLOOK_HOPELESS)
+ROW(no_downtime_and_much_gained,
+	100 * MIB,  0,         SECOND,     70 * MIB,   0,           OUTLOOK_CONVERGING)
 ROW(round_took_no_time,
 	100 * MIB,  0,         0,          MIB,        SECOND / 10, OUTLOOK_CONVERGED)
 /* What is left out was to be sent when the round began. */
@@ -75,16 +79,19 @@ TEST(rates_are_bytes_a_second)
 	EXPECT_EQ(100 * MIB, estimate_dirty_rate(&result));
 }
 
-/* Fails if a round of zeroes and little else makes a slow link seem fast. */
-TEST(zeroes_say_nothing_of_the_rate)
+/* Fails if a round of zeroes, the rest left out, makes a slow link seem fast. */
+TEST(zeroes_say_nothing_of_the_rate_where_something_was_left_out)
 {
 	struct round_result result = {
-		.pages = 200 * MIB, .data = 20 * MIB, .dirty = 10 * MIB, .ns = SECOND,
+		.pages = 200 * MIB, .data = 20 * MIB, .dirty = 10 * MIB, .left_out = 5 * MIB,
+		.ns = SECOND,
 	};
 
 	EXPECT_EQ(20 * MIB, estimate_rate(&result));
 	EXPECT_EQ(OUTLOOK_CONVERGING, estimate_outlook(&result, SECOND / 3, 1024 * MIB));
 	EXPECT_EQ(OUTLOOK_CONVERGED, estimate_outlook(&result, SECOND / 2, 1024 * MIB));
+	result.left_out = 0;
+	EXPECT_EQ(200 * MIB, estimate_rate(&result));
 }
 
 TEST(round_of_no_time_has_no_infinite_rate)

@@ -66,7 +66,8 @@ void ends_round(struct ends *ends)
 {
 	struct round_result result;
 
-	ends->source->leaves_out_from = ends->leaves_out_from;
+	ends->source->sample.bytes = ends->leaves_out_from;
+	ends->source->sample.ns = 0;
 	source_round_start(ends->source, ends->generation, ends->leaves_out);
 	while (!source_round_done(ends->source, &result)) {
 		ASSERT_EQ(0, source_error(ends->source));

@@ -6,6 +6,7 @@
  */
 #include "tools/bench/huge.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "cleanup.h"
@@ -47,13 +48,16 @@ static int with_memory(const struct site *site, const struct row *row, memory_fn
 static int with_pool(const struct site *site, const struct row *row, memory_fn *fn,
 		     double *value, struct fail *fail)
 {
+	unsigned long pages = 2 * huge_size(site) / HUGE_PAGE;
 	struct pool pool;
-	int ret = pool_open(&pool, 2 * huge_size(site) / HUGE_PAGE, fail);
+	int ret = pool_open(&pool, pages);
 
 	if (ret)
-		return ret;
+		return fail_set(fail, -EOPNOTSUPP, "this machine has no %lu pages of 2 MiB", pages);
 	ret = with_memory(site, row, fn, value, fail);
-	pool_close(&pool);
+	if (pool_close(&pool))
+		return fail_set(fail, -EIO, "%lu pages stay in the pool of 2 MiB pages: "
+				"see /sys/kernel/mm/hugepages", pages);
 	return ret;
 }
 

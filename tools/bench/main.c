@@ -49,6 +49,22 @@ static void rows_list(const struct report *report)
 	}
 }
 
+/* A row that this machine has nothing for is skipped, with the reason. */
+static int row_try(const struct options *options, const struct site *site,
+		   const struct row *row, struct result *result, struct fail *fail)
+{
+	struct fail why = { 0 };
+	int ret;
+
+	fprintf(stderr, "%s...\n", row->id);
+	ret = row_run(site, row, (unsigned int)options->pairs, result, &why);
+	if (ret == -EOPNOTSUPP) {
+		fprintf(stderr, "%s: SKIP: %s\n", row->id, why.text);
+		return 0;
+	}
+	return ret ? fail_set(fail, ret, "%s", why.text[0] ? why.text : strerror(-ret)) : 0;
+}
+
 /* A row that fails leaves the others as they are; the first failure is told. */
 static int rows_run(const struct options *options, const struct site *site,
 		    struct result *results, struct fail *fail)
@@ -59,8 +75,7 @@ static int rows_run(const struct options *options, const struct site *site,
 	for (i = 0; i < rows_count; i++) {
 		if (!options_want(options, &rows[i]))
 			continue;
-		fprintf(stderr, "%s...\n", rows[i].id);
-		got = row_run(site, &rows[i], (unsigned int)options->pairs, &results[i], fail);
+		got = row_try(options, site, &rows[i], &results[i], fail);
 		ret = ret ?: got;
 	}
 	if (!access(site->qemu, X_OK)) {

@@ -5,14 +5,13 @@
 
 #include <sys/types.h>
 
-#include "fail.h"
-
+/* A process that gives them back, in whatever way we end. */
 struct pool {
-	pid_t pid;	/* of who makes it what it was, in whatever way we end */
-	int pipe;	/* closed: that is now */
+	pid_t pid;
+	int socket;	/* closed: that is now */
 };
 
-int pool_open(struct pool *pool, unsigned long pages, struct fail *fail);
-void pool_close(const struct pool *pool);
+int pool_open(struct pool *pool, unsigned long pages);
+int pool_close(const struct pool *pool);
 
 #endif

@@ -204,7 +204,7 @@ static int memory_check(uint64_t memory_size, struct fail *fail)
 {
 	uint64_t available = memory_available();
 
-	if (3 * memory_size <= available)
+	if (!available || 3 * memory_size <= available)
 		return 0;
 	return fail_set(fail, -ENOMEM, "%llu MiB take three times as much memory, and %llu MiB "
 			"are free: give a smaller --size",

@@ -97,7 +97,6 @@ static void measure(struct run *run)
 		.bytes = (run->job.wire_bytes - run->mark.wire_bytes) / rounds,
 		.ns = (now - run->mark_ns) / rounds,
 		.pages = (memory_sent(&run->job) - memory_sent(&run->mark)) / rounds,
-		.data = (run->job.data_bytes - run->mark.data_bytes) / rounds,
 		.dirty = run->job.left_bytes,
 	};
 	m->progress.link_rate = estimate_rate(&m->round);
