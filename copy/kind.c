@@ -17,9 +17,11 @@
  */
 const struct memory_kind *kind_of(const struct region *region)
 {
-	if (!region->shared)
-		return &kind_private;
-	return region->page_shift == 12 ? &kind_shmem : &kind_hugetlb;
+	bool small = region->page_shift == 12;
+
+	if (region->shared)
+		return small ? &kind_shmem : &kind_hugetlb;
+	return small ? &kind_private : &kind_private_huge;
 }
 
 static int file_read(const struct region *region, uint64_t first,

@@ -3,7 +3,8 @@
  * kind.h - what can be done to a page, by the kind of its memory.
  *
  * The kind is (shared | private) x (small pages | hugetlb). It says how bytes
- * get in and out from outside of the guest's process:
+ * get in and out from outside of the guest's process; private ones differ only
+ * in how it is noticed that a page went:
  *
  *   shmem    pwrite into the file, then UFFDIO_CONTINUE maps the page
  *   hugetlb  through our own mapping (a hugetlb file takes no write(2)),
@@ -33,8 +34,8 @@ struct memory_kind {
 	int (*populated)(const struct region *region, uint64_t first,
 			 uint64_t count, uffd_run_fn *run, void *arg);
 
-	/* Source: is there nothing at a page that was sent with bytes? 1, 0 or
-	 * -errno. NULL: dirty tracking sees that it went. */
+	/* Source: is there nothing at a page that was sent with bytes and is not
+	 * mapped? 1, 0 or -errno. NULL: dirty tracking sees that it went. */
 	int (*is_hole)(const struct region *region, uint64_t page);
 
 	/* Prepare: nothing of the hypervisor's own remains. NULL: the pages
@@ -67,6 +68,7 @@ struct memory_kind {
 extern const struct memory_kind kind_shmem;
 extern const struct memory_kind kind_hugetlb;
 extern const struct memory_kind kind_private;
+extern const struct memory_kind kind_private_huge;
 
 const struct memory_kind *kind_of(const struct region *region);
 

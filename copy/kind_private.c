@@ -221,18 +221,39 @@ static int private_release(const struct region *region, uint64_t first,
 	return uffd_unprotect(region->uffd, page_range(region, first, count));
 }
 
+/*
+ * What is not mapped was dropped. (Or the kernel moves it: then it is sent once
+ * more.) It is not looked at again: who has read it since has a page of zeroes,
+ * protected, which no scan finds.
+ */
+static int huge_is_hole(const struct region *region, uint64_t page)
+{
+	(void)region;
+	(void)page;
+	return 1;
+}
+
+#define PRIVATE_OPERATIONS						\
+	.modes = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP, \
+	.features = UFFD_FEATURE_PAGEFAULT_FLAG_WP |			\
+		    UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_THREAD_ID,	\
+	.read = private_read,						\
+	.populated = private_populated,					\
+	.overwrite = private_overwrite,					\
+	.overwrite_zero = private_overwrite_zero,			\
+	.fill = private_fill,						\
+	.clear = private_clear,						\
+	.place = private_place,						\
+	.place_zero = private_place_zero,				\
+	.release = private_release
+
 const struct memory_kind kind_private = {
 	.name = "private",
-	.modes = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP,
-	.features = UFFD_FEATURE_PAGEFAULT_FLAG_WP |
-		    UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_THREAD_ID,
-	.read = private_read,
-	.populated = private_populated,
-	.overwrite = private_overwrite,
-	.overwrite_zero = private_overwrite_zero,
-	.fill = private_fill,
-	.clear = private_clear,
-	.place = private_place,
-	.place_zero = private_place_zero,
-	.release = private_release,
+	PRIVATE_OPERATIONS,
+};
+
+const struct memory_kind kind_private_huge = {
+	.name = "private huge",
+	PRIVATE_OPERATIONS,
+	.is_hole = huge_is_hole,
 };

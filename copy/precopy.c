@@ -106,7 +106,7 @@ static int look_written(struct scan *scan, uint64_t first, uint64_t count)
 			    mark_written, scan);
 }
 
-/* A hole that was punched into a file is no write. */
+/* A hole that was punched into a file is no write, nor is a huge page that went. */
 static int look_unmapped(struct scan *scan, uint64_t first, uint64_t count)
 {
 	return uffd_unmapped(scan->tracker, page_range(scan->region, first, count),
@@ -171,8 +171,9 @@ int source_populated(struct source *source)
  * @source: no round runs
  * @tracker: armed over all regions; it is armed again in the same step
  *
- * A hole that was punched into a file is looked for where something was sent
- * that is not mapped any more.
+ * A page that went without a write (a hole that was punched into a file, huge
+ * pages that were dropped) is looked for where something was sent that is not
+ * mapped any more.
  *
  * Until source_hold() the sent bitmap is free, and remembers here which pages
  * the previous scans found.

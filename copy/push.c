@@ -91,7 +91,7 @@ int run_send(struct source_lane *self, const struct frame *run,
 		/* Before it leaves: the dest may complete at once. */
 		if (proof)
 			proof_add(proof, part.count, part.digest);
-		else if (!zero && part.region->shared)
+		else if (!zero && part.region->kind->is_hole)
 			bitmap_set_range(&regions[part.region->id].filled,
 					 part.first, part.count);
 		count_part(self, &part);

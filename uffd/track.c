@@ -228,8 +228,10 @@ int uffd_rewritten(int pagemap, struct range range, uffd_run_fn *run, void *arg)
  * @run: called for each run, ascending
  * @arg: handed to @run
  *
- * A scan leaves a marker where there is no page, and who punches a hole into a
- * file leaves one, too: that is no write to the kernel.
+ * To the kernel it is no write that a hole is punched into a file, nor that a
+ * page of hugetlb is dropped. What is there then is a marker that a scan has
+ * left, or nothing. Handed out are also pages that the kernel has swapped, or
+ * moves at this moment.
  *
  * Return: 0, what @run returned, or -errno; -ESRCH: the process has died.
  */
@@ -239,8 +241,9 @@ int uffd_unmapped(struct uffd_tracker *tracker, struct range range,
 	struct scan scan = {
 		.pagemap = tracker->pagemap,
 		.arg = {
-			.category_mask = PAGE_IS_SWAPPED,
-			.return_mask = PAGE_IS_SWAPPED,
+			.category_inverted = PAGE_IS_PRESENT,
+			.category_mask = PAGE_IS_PRESENT,
+			.return_mask = PAGE_IS_PRESENT,
 		},
 		.run = run,
 		.run_arg = arg,

@@ -22,6 +22,7 @@ static const struct memory_kind *kind_at(enum guest_memory memory)
 		[GUEST_MEMFD] = &kind_shmem,
 		[GUEST_PRIVATE] = &kind_private,
 		[GUEST_HUGETLB] = &kind_hugetlb,
+		[GUEST_HUGE_PRIVATE] = &kind_private_huge,
 	};
 
 	return kinds[memory];
@@ -45,7 +46,7 @@ bool memory_ready(enum guest_memory memory, uint64_t pages)
 			  lacking->name, lacking->since);
 		return false;
 	}
-	if (memory == GUEST_HUGETLB && hugepages_add((long)pages)) {
+	if (guest_memory_is_huge(memory) && hugepages_add((long)pages)) {
 		test_skip("no %u huge pages of 2 MiB free on this host",
 			  (unsigned int)pages);
 		return false;
@@ -60,7 +61,7 @@ bool memory_ready(enum guest_memory memory, uint64_t pages)
  */
 void memory_done(enum guest_memory memory, uint64_t pages)
 {
-	if (memory == GUEST_HUGETLB)
+	if (guest_memory_is_huge(memory))
 		EXPECT_EQ(0, hugepages_add(-(long)pages));
 }
 
@@ -73,7 +74,7 @@ void memory_done(enum guest_memory memory, uint64_t pages)
  */
 uint64_t memory_pages(enum guest_memory memory, uint64_t small_pages)
 {
-	return memory == GUEST_HUGETLB ? 16 : small_pages;
+	return guest_memory_is_huge(memory) ? 16 : small_pages;
 }
 
 static struct region region_of(const struct guest_process *guest, int uffd)

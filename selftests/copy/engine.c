@@ -15,6 +15,7 @@ FIXTURE_VARIANT(engine) { enum guest_memory memory; };
 FIXTURE_VARIANT_ADD(engine, memfd) { GUEST_MEMFD };
 FIXTURE_VARIANT_ADD(engine, private) { GUEST_PRIVATE };
 FIXTURE_VARIANT_ADD(engine, hugetlb) { GUEST_HUGETLB };
+FIXTURE_VARIANT_ADD(engine, huge_private) { GUEST_HUGE_PRIVATE };
 
 /* A quarter each: never written, zero, and two of data with zeroes between. */
 FIXTURE_SETUP(engine)
@@ -240,7 +241,7 @@ TEST_F(engine, guest_that_reads_everything_needs_no_push)
 	ASSERT_EQ(0, guest_hash(&self->ends.there, 0, self->pages));
 	EXPECT_EQ(0, source_unsent_pages(source));
 	/* One huge page is as much as goes along. */
-	if (variant->memory != GUEST_HUGETLB)
+	if (!guest_memory_is_huge(variant->memory))
 		EXPECT_GT(missing, stat_read(&source->stats.wants));
 	ends_push(&self->ends);
 	ends_finish(&self->ends);

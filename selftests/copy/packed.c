@@ -15,6 +15,7 @@ FIXTURE_VARIANT(packed) { enum guest_memory memory; };
 FIXTURE_VARIANT_ADD(packed, memfd) { GUEST_MEMFD };
 FIXTURE_VARIANT_ADD(packed, private) { GUEST_PRIVATE };
 FIXTURE_VARIANT_ADD(packed, hugetlb) { GUEST_HUGETLB };
+FIXTURE_VARIANT_ADD(packed, huge_private) { GUEST_HUGE_PRIVATE };
 
 /* A quarter each: zero, random, text, and text with the others in between. */
 FIXTURE_SETUP(packed)
@@ -112,7 +113,7 @@ TEST_F(packed, lanes_that_learn_bring_every_page)
 	ends_finish(&self->ends);
 	ends_compare(&self->ends);
 	/* Huge pages make too few runs for a trial. */
-	if (variant->memory != GUEST_HUGETLB)
+	if (!guest_memory_is_huge(variant->memory))
 		EXPECT_LT(0, stat_read(&stats->packed_bytes));
 }
 

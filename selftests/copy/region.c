@@ -75,7 +75,7 @@ TEST(kind_is_of_sharing_and_page_size)
 	region.page_shift = 21;
 	EXPECT_EQ(&kind_hugetlb, kind_of(&region));
 	region.shared = false;
-	EXPECT_EQ(&kind_private, kind_of(&region));
+	EXPECT_EQ(&kind_private_huge, kind_of(&region));
 	region.page_shift = 12;
 	EXPECT_EQ(&kind_private, kind_of(&region));
 }

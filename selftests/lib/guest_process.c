@@ -2,6 +2,7 @@
 /* guest_process.c - a process that owns memory and touches it on command. */
 #include "lib/guest_process.h"
 
+#include <linux/mman.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -189,8 +190,12 @@ static int memory_map(struct guest_process *guest)
 {
 	void *map = NULL;
 	int flags = guest->fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
-	int ret = sys_mmap(&map, guest_bytes(guest), PROT_READ | PROT_WRITE,
-			   flags, guest->fd, 0);
+	int ret;
+
+	if (guest->memory == GUEST_HUGE_PRIVATE)
+		flags |= MAP_HUGETLB | MAP_HUGE_2MB;
+	ret = sys_mmap(&map, guest_bytes(guest), PROT_READ | PROT_WRITE, flags,
+		       guest->fd, 0);
 
 	guest->address = (uint64_t)map;
 	return ret;
@@ -267,7 +272,7 @@ static int memory_make(struct guest_process *guest)
 			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	guest->hashes = hashes;
-	if (ret < 0 || guest->memory == GUEST_PRIVATE)
+	if (ret < 0 || !guest_memory_is_shared(guest->memory))
 		return ret;
 	if (guest->memory == GUEST_HUGETLB)
 		flags |= MFD_HUGETLB;
@@ -313,7 +318,7 @@ int guest_start(struct guest_process *guest, enum guest_memory memory,
 
 	*guest = (struct guest_process){
 		.memory = memory,
-		.page_shift = memory == GUEST_HUGETLB ? 21 : 12,
+		.page_shift = guest_memory_is_huge(memory) ? 21 : 12,
 		.pages = pages,
 		.pid = -1, .control = -1, .fd = -1, .uffd = -1, .pagemap = -1,
 	};

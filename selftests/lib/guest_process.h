@@ -17,7 +17,17 @@
 /* In a seed: pages of a few small numbers, which pack well. */
 #define GUEST_TEXT	(UINT64_C(1) << 63)
 
-enum guest_memory { GUEST_MEMFD, GUEST_PRIVATE, GUEST_HUGETLB };
+enum guest_memory { GUEST_MEMFD, GUEST_PRIVATE, GUEST_HUGETLB, GUEST_HUGE_PRIVATE };
+
+static inline bool guest_memory_is_huge(enum guest_memory memory)
+{
+	return memory == GUEST_HUGETLB || memory == GUEST_HUGE_PRIVATE;
+}
+
+static inline bool guest_memory_is_shared(enum guest_memory memory)
+{
+	return memory == GUEST_MEMFD || memory == GUEST_HUGETLB;
+}
 
 struct guest_process {
 	enum guest_memory memory;

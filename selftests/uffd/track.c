@@ -186,6 +186,56 @@ TEST_F(track, rewritten_page_is_shown_until_the_next_scan)
 	EXPECT_EQ(0, last.bytes);
 }
 
+static void drop(FIXTURE_DATA(track) *self, size_t offset, size_t size)
+{
+	ASSERT_EQ(0, sys_ret(madvise(self->memory.guest + offset, size, MADV_DONTNEED)));
+}
+
+/* The second of four times 2 MiB as the scan left it, the third written since. */
+static void drop_two(FIXTURE_DATA(track) *self)
+{
+	const size_t large = 2u << 20;
+
+	memset(self->memory.guest, 1, self->memory.size);
+	ASSERT_EQ(0, uffd_track(&self->tracker, self->all));
+	ASSERT_EQ(0, scan(self).bytes);
+	memset(self->memory.guest + 2 * large, 2, large);
+	drop(self, large, large);
+	drop(self, 2 * large, large);
+}
+
+static void expect_two(const struct seen *seen)
+{
+	EXPECT_EQ(4u << 20, seen->bytes);
+	EXPECT_TRUE(seen->page[512]);
+	EXPECT_TRUE(seen->page[1535]);
+}
+
+/*
+ * Why the source need not look for holes there. Not so in a private mapping of
+ * a file: a marker stays behind.
+ */
+TEST_F(track, anonymous_memory_that_was_dropped_is_written)
+{
+	struct seen seen;
+
+	if (variant->kind.file)
+		SKIP(return, "a file is behind it");
+	drop_two(self);
+	seen = scan(self);
+	expect_two(&seen);
+}
+
+/* Fails for huge pages if only markers are found: what was written has none. */
+TEST_F(track, memory_that_was_dropped_is_unmapped)
+{
+	struct seen seen = { .base = self->all.start };
+
+	drop_two(self);
+	ASSERT_EQ(0, uffd_unmapped(&self->tracker, self->all, see, &seen));
+	expect_two(&seen);
+}
+
 static int stop_at_first(struct range run, void *arg)
 {
 	(void)run;
