@@ -26,6 +26,19 @@ static long number_read(const char *path)
 	return fd < 0 ? fd : pool_read(fd);
 }
 
+/*
+ * Without surplus pages: a page in use whose place was given back is one, until
+ * its user is gone. Counted in, it would become a page of the pool for ever.
+ */
+static long pool_size(int fd)
+{
+	long pages = pool_read(fd), surplus = number_read(POOL "surplus_hugepages");
+
+	if (pages < 0)
+		return pages;
+	return surplus < 0 ? surplus : pages - surplus;
+}
+
 /**
  * hugepool_free() - how many 2 MiB pages nobody has or was promised
  *
@@ -69,12 +82,12 @@ int hugepool_add(long pages)
 	ret = sys_retry(flock(fd, LOCK_EX));
 	if (ret)
 		return ret;
-	before = pool_read(fd);
+	before = pool_size(fd);
 	if (before < 0)
 		return (int)before;
 	ret = pool_write(fd, before + pages);
 	/* What is in use still is given back when its user is gone. */
-	if (ret || pages < 0 || pool_read(fd) == before + pages)
+	if (ret || pages < 0 || pool_size(fd) == before + pages)
 		return ret;
 	pool_write(fd, before);
 	return -ENOMEM;
