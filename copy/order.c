@@ -103,21 +103,10 @@ uint64_t order_take(struct source *source, const struct region *region,
 	return page - first;
 }
 
-/* The next unsent page, of the hot ones only if asked so. */
 static uint64_t next_unsent(struct source *source, const struct region *region,
-			    uint64_t from, uint64_t end, bool hot)
+			    uint64_t from, uint64_t end)
 {
-	struct source_region *state = &source->regions[region->id];
-
-	while (from < end) {
-		from = bitmap_next(&state->sent, from, end, false);
-		if (!hot || from == end || bitmap_test(&state->hot, from))
-			return from;
-		from = bitmap_next(&state->hot, from, end, true);
-		if (from < end && !bitmap_test(&state->sent, from))
-			return from;
-	}
-	return end;
+	return bitmap_next(&source->regions[region->id].sent, from, end, false);
 }
 
 /* Make the newest fault that this lane has not seen its pivot. */
@@ -152,7 +141,7 @@ static uint64_t take_near(struct source *source, struct order_cursor *cursor,
 	uint64_t from, count, step = step_pages(region);
 
 	from = next_unsent(source, region, cursor->pivot.ahead,
-			   cursor->pivot.high, false);
+			   cursor->pivot.high);
 	count = order_take(source, region, from,
 			   clip(from + step, cursor->pivot.high));
 	cursor->pivot.ahead = from + count;
@@ -166,7 +155,7 @@ static uint64_t take_near(struct source *source, struct order_cursor *cursor,
 		from = end - cursor->pivot.low > step ? end - step
 						     : cursor->pivot.low;
 		cursor->pivot.behind = from;
-		from = next_unsent(source, region, from, end, false);
+		from = next_unsent(source, region, from, end);
 		count = order_take(source, region, from, end);
 		if (count) {
 			*first = from;
@@ -179,11 +168,11 @@ static uint64_t take_near(struct source *source, struct order_cursor *cursor,
 
 /* The next run of the block that a lane is in. Return: its length, 0: none. */
 static uint64_t take_in_block(struct source *source, struct order_block *block,
-			      bool hot, uint64_t *first)
+			      uint64_t *first)
 {
 	while (block->page < block->end) {
 		uint64_t from = next_unsent(source, block->region, block->page,
-					    block->end, hot);
+					    block->end);
 		uint64_t count = order_take(source, block->region, from,
 					    block->end);
 
@@ -199,16 +188,16 @@ static uint64_t take_in_block(struct source *source, struct order_block *block,
 
 /* The next run of this block, or of the next one that nobody took. */
 static uint64_t take_block(struct source *source, struct order_block *block,
-			   uint64_t *next, bool hot, uint64_t *first)
+			   uint64_t *first)
 {
 	while (!block->over) {
 		uint64_t count = 0;
 
 		if (block->region)
-			count = take_in_block(source, block, hot, first);
+			count = take_in_block(source, block, first);
 		if (count)
 			return count;
-		block->over = !order_next_block(source->map, next,
+		block->over = !order_next_block(source->map, &source->order.block,
 						&block->region, &block->page,
 						&block->end);
 	}
@@ -217,7 +206,7 @@ static uint64_t take_block(struct source *source, struct order_block *block,
 
 /**
  * order_next() - take the next run of pages to push
- * @source: whose pages, fault history and heat decide
+ * @source: whose pages and fault history decide
  * @cursor: of the calling lane
  * @region: receives the region
  * @first: receives the first page
@@ -237,13 +226,7 @@ bool order_next(struct source *source, struct order_cursor *cursor,
 		if (*count)
 			return true;
 	}
-	*count = take_block(source, &cursor->hot, &source->order.hot_block,
-			    true, first);
-	*region = cursor->hot.region;
-	if (*count)
-		return true;
-	*count = take_block(source, &cursor->rest, &source->order.block, false,
-			    first);
+	*count = take_block(source, &cursor->rest, first);
 	*region = cursor->rest.region;
 	return *count;
 }

@@ -3,8 +3,7 @@
  * order.h - which pages the push sends next.
  *
  *   1. around recent faults, outward in both directions, newest first
- *   2. pages that were dirtied again and again
- *   3. the rest, in address order
+ *   2. the rest, in address order
  *
  * Lanes work in different blocks of 2 MiB; where they meet all the same, the
  * test-and-set of a page's sent bit decides.
@@ -25,8 +24,7 @@ struct source;
 struct order {
 	uint64_t pivots[ORDER_PIVOTS];	/* atomic; region << 48 | page */
 	uint64_t noted;			/* atomic; pivots so far */
-	uint64_t hot_block;		/* atomic; next block nobody took */
-	uint64_t block;			/* atomic; the same for the rest */
+	uint64_t block;			/* atomic; next block nobody took */
 };
 
 /* A block that one lane walks. */
@@ -44,7 +42,6 @@ struct order_cursor {
 		uint64_t ahead, behind;	/* next to try in each direction */
 	} pivot;
 	uint64_t seen;			/* pivots that it has taken up */
-	struct order_block hot;		/* walked for hot pages only */
 	struct order_block rest;
 };
 

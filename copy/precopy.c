@@ -5,7 +5,7 @@
 
 #define GAP_MERGE	64	/* dirty pages between two gaps: one look */
 
-/* What a scan found is dirty; dirty twice in a row is hot. */
+/* What a scan found is dirty. */
 struct scan {
 	struct source *source;
 	struct region *region;
@@ -20,22 +20,6 @@ static int mark_dirty(struct range range, void *arg)
 	range_pages(scan->region, range, &first, &end);
 	bitmap_set_range(&scan->source->regions[scan->region->id].dirty, first,
 			 end - first);
-	return 0;
-}
-
-/* A page that was written during two rounds in a row will be again. */
-static int mark_written(struct range range, void *arg)
-{
-	struct scan *scan = arg;
-	struct source_region *state = &scan->source->regions[scan->region->id];
-	uint64_t page, end;
-
-	range_pages(scan->region, range, &page, &end);
-	for (; page < end; page++) {
-		bitmap_set(&state->dirty, page);
-		if (bitmap_set(&state->sent, page))
-			bitmap_set(&state->hot, page);
-	}
 	return 0;
 }
 
@@ -103,7 +87,7 @@ static int look_populated(struct scan *scan, uint64_t first, uint64_t count)
 static int look_written(struct scan *scan, uint64_t first, uint64_t count)
 {
 	return uffd_written(scan->tracker, page_range(scan->region, first, count),
-			    mark_written, scan);
+			    mark_dirty, scan);
 }
 
 /* A hole that was punched into a file is no write, nor is a huge page that went. */
@@ -174,9 +158,6 @@ int source_populated(struct source *source)
  * A page that went without a write (a hole that was punched into a file, huge
  * pages that were dropped) is looked for where something was sent that is not
  * mapped any more.
- *
- * Until source_hold() the sent bitmap is free, and remembers here which pages
- * the previous scans found.
  *
  * Return: 0 or -errno.
  */

@@ -16,7 +16,6 @@ static void bitmaps_fini(struct source *source)
 		bitmap_fini(&source->regions[i].dirty);
 		bitmap_fini(&source->regions[i].sent);
 		bitmap_fini(&source->regions[i].filled);
-		bitmap_fini(&source->regions[i].hot);
 	}
 }
 
@@ -33,8 +32,6 @@ static int bitmaps_init(struct source *source)
 			ret = bitmap_init(&source->regions[i].sent, pages);
 		if (!ret)
 			ret = bitmap_init(&source->regions[i].filled, pages);
-		if (!ret)
-			ret = bitmap_init(&source->regions[i].hot, pages);
 	}
 	return ret;
 }

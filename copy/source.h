@@ -38,14 +38,13 @@
 #define ROUND_SAMPLE_BYTES	(16u << 20)
 #define ROUND_SAMPLE_NS		UINT64_C(100000000)
 
-/* 4 bits a page. */
+/* 3 bits a page. */
 struct source_region {
 	struct bitmap dirty;	/* to be sent; from source_hold() on: frozen,
 				 * clear = the dest keeps what it has */
 	struct bitmap sent;	/* test-and-set by whoever sends a page */
 	struct bitmap filled;	/* sent with bytes in a round; only where
 				 * the kind has is_hole() */
-	struct bitmap hot;	/* dirtied again and again; for the order */
 	struct proof proof;
 };
 

@@ -60,8 +60,7 @@ static double source_bits(const struct engine *engine)
 {
 	const struct source_region *state = &engine->source->regions[0];
 	uint64_t words = bitmap_words(state->dirty.bits) + bitmap_words(state->sent.bits) +
-			 bitmap_words(state->filled.bits) +
-			 bitmap_words(state->hot.bits);
+			 bitmap_words(state->filled.bits);
 
 	return (double)(words * BITS_PER_WORD) / (double)engine->map.regions[0].pages;
 }
