@@ -260,5 +260,5 @@ TEST_F_TIMEOUT(silence, narrow_link_with_a_long_queue_is_no_cut, 120)
 	arrives(self);
 }
 
-TEST_JOBS(3)
+TEST_JOBS(2)
 TEST_HARNESS_MAIN

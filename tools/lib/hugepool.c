@@ -2,6 +2,7 @@
 /* hugepool.c - the host's pool of 2 MiB pages. */
 #include "tools/lib/hugepool.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -9,7 +10,9 @@
 #include "cleanup.h"
 #include "sys.h"
 
-#define POOL	"/sys/kernel/mm/hugepages/hugepages-2048kB/"
+#define POOL		"/sys/kernel/mm/hugepages/hugepages-2048kB/"
+#define SETTLE_TRIES	100		/* SETTLE_MS apart */
+#define SETTLE_MS	10
 
 static long pool_read(int fd)
 {
@@ -27,9 +30,25 @@ static long number_read(const char *path)
 }
 
 /*
- * Without surplus pages: a page in use whose place was given back is one, until
- * its user is gone. Counted in, it would become a page of the pool for ever.
+ * A page in use whose place was given back is surplus until its user is gone.
+ * Who makes the pool larger before that makes it a page of the pool, for ever,
+ * and has one less for himself.
  */
+static long surplus_settle(void)
+{
+	long surplus = 0;
+	int i;
+
+	for (i = 0; i < SETTLE_TRIES; i++) {
+		surplus = number_read(POOL "surplus_hugepages");
+		if (surplus <= 0)
+			break;
+		poll(NULL, 0, SETTLE_MS);
+	}
+	return surplus;
+}
+
+/* Without what is surplus. */
 static long pool_size(int fd)
 {
 	long pages = pool_read(fd), surplus = number_read(POOL "surplus_hugepages");
@@ -74,7 +93,7 @@ static int pool_write(int fd, long pages)
 int hugepool_add(long pages)
 {
 	int __cleanup_fd fd = sys_ret(open(POOL "nr_hugepages", O_RDWR | O_CLOEXEC));
-	long before;
+	long before, surplus;
 	int ret;
 
 	if (fd < 0)
@@ -82,12 +101,13 @@ int hugepool_add(long pages)
 	ret = sys_retry(flock(fd, LOCK_EX));
 	if (ret)
 		return ret;
+	surplus = pages > 0 ? surplus_settle() : 0;
 	before = pool_size(fd);
-	if (before < 0)
-		return (int)before;
-	ret = pool_write(fd, before + pages);
+	if (before < 0 || surplus < 0)
+		return (int)(before < 0 ? before : surplus);
+	ret = pool_write(fd, before + surplus + pages);
 	/* What is in use still is given back when its user is gone. */
-	if (ret || pages < 0 || pool_size(fd) == before + pages)
+	if (ret || pages < 0 || pool_size(fd) == before + surplus + pages)
 		return ret;
 	pool_write(fd, before);
 	return -ENOMEM;
