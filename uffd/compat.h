@@ -113,9 +113,6 @@ struct pm_scan_arg {
 #ifndef MADV_DONTNEED_LOCKED			/* 5.18 */
 #define MADV_DONTNEED_LOCKED		24
 #endif
-#ifndef MADV_COLLAPSE				/* 6.1 */
-#define MADV_COLLAPSE			25
-#endif
 
 #ifndef __NR_pidfd_open				/* 5.3 */
 #define __NR_pidfd_open			434

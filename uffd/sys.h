@@ -53,13 +53,6 @@ static inline int sys_pidfd_alive(int pidfd)
 	return ret == -EPERM ? 0 : ret;
 }
 
-static inline ssize_t sys_process_madvise(int pidfd, const struct iovec *iov,
-					  size_t count, int advice)
-{
-	return sys_ret(syscall(__NR_process_madvise, pidfd, iov, count,
-			       advice, 0));
-}
-
 /* 0 when @fd here and @other_fd in @pid are the same open file. */
 static inline int sys_kcmp_file(pid_t pid, int other_fd, int fd)
 {

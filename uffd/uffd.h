@@ -55,7 +55,6 @@ int uffd_adopt(pid_t pid, int remote_fd, struct uffd_attachment *attachment);
 int uffd_detach(struct uffd_attachment *attachment);
 void uffd_attachment_close(struct uffd_attachment *attachment);
 int uffd_zap(pid_t pid, int pidfd, const struct range *ranges, size_t count);
-int uffd_collapse(int pidfd, const struct range *ranges, size_t count);
 
 /* ---- range.c: registration, in chunks that do not hold mmap_lock long - */
 

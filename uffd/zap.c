@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * zap.c - advice about another process's memory: drop it, make it huge.
+ * zap.c - drop another process's memory.
  *
  * MADV_DONTNEED is refused from outside (-EINVAL), so it is called inside,
  * many ranges at once where the kernel takes it for oneself (6.13).
@@ -146,47 +146,4 @@ int uffd_zap(pid_t pid, int pidfd, const struct range *ranges, size_t count)
 		if (!ranges[i].len || ranges[i].len > INT64_MAX)
 			return -EINVAL;
 	return inject_run(pid, zap_inside, &zap);
-}
-
-static int collapse_range(int pidfd, struct range range)
-{
-	int first = 0;
-
-	while (range.len) {
-		uint64_t step = range.len < CHUNK ? range.len : CHUNK;
-		struct iovec iov = { (void *)range.start, step };
-		ssize_t ret = sys_process_madvise(pidfd, &iov, 1,
-						  MADV_COLLAPSE);
-
-		if (ret < 0 && !first)
-			first = (int)ret;
-		range.start += step;
-		range.len -= step;
-	}
-	return first;
-}
-
-/**
- * uffd_collapse() - gather a process's small pages into huge ones
- * @pidfd: the process
- * @ranges: unregistered ranges
- * @count: how many
- *
- * An offer to the kernel: pages that cannot be gathered stay as they are,
- * and the rest is gone on with.
- *
- * Return: 0 or the first -errno; -EINVAL: the memory takes no huge pages,
- * or a kernel before 6.1.
- */
-int uffd_collapse(int pidfd, const struct range *ranges, size_t count)
-{
-	int first = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		int ret = collapse_range(pidfd, ranges[i]);
-
-		if (ret && !first)
-			first = ret;
-	}
-	return first;
 }

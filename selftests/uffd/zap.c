@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* zap.c - dropping another process's pages, and gathering them. */
-#include <inttypes.h>
+/* zap.c - dropping another process's pages. */
 #include <stdio.h>
 #include <string.h>
 
-#include "cleanup.h"
 #include "harness.h"
 #include "peer.h"
 #include "sys.h"
@@ -154,57 +152,6 @@ TEST_F(zapped, ranges_of_an_ended_process_are_gone)
 	ASSERT_EQ(0, sys_wait_fd(self->peer.pidfd, POLLIN, 10000));
 	EXPECT_EQ(-ESRCH, uffd_zap(self->peer.pid, self->peer.pidfd,
 				   &self->all, 1));
-}
-
-static unsigned long huge_kib(struct peer *peer, uint64_t addr)
-{
-	FILE __cleanup_file *smaps = NULL;
-	char path[64], line[512];
-	unsigned long kib;
-	uint64_t start, end;
-	bool inside = false;
-
-	snprintf(path, sizeof(path), "/proc/%d/smaps", peer->pid);
-	smaps = fopen(path, "re");
-	while (smaps && fgets(line, sizeof(line), smaps)) {
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &start, &end) == 2)
-			inside = addr >= start && addr < end;
-		if (inside && sscanf(line, "AnonHugePages: %lu", &kib) == 1)
-			return kib;
-	}
-	return 0;
-}
-
-static int small_pages(struct peer *peer)
-{
-	for (size_t i = 0; i < PAGES; i++)
-		peer->memory[i * 4096] = 'o';
-	peer->board->ready = 1;
-	return sys_ret(read(peer->wake[0], peer->memory, 1)) != 1;
-}
-
-TEST(small_pages_are_gathered_into_huge_ones)
-{
-	struct range huge;
-	struct peer peer;
-	int ret;
-
-	ASSERT_EQ(0, peer_start(&peer, small_pages, false));
-	ASSERT_EQ(0, peer_await_call(&peer, __NR_read));
-	huge.start = ((uintptr_t)peer.memory + (2u << 20) - 1) &
-		     ~(uint64_t)((2u << 20) - 1);
-	huge.len = 2u << 20;
-	if (huge_kib(&peer, huge.start))
-		SKIP(goto end, "the host made huge pages by itself: set "
-		     "/sys/kernel/mm/transparent_hugepage/enabled to madvise");
-	ret = uffd_collapse(peer.pidfd, &huge, 1);
-	if (ret == -EINVAL || ret == -ENOMEM || ret == -EAGAIN)
-		SKIP(goto end, "no transparent huge page to be had: see "
-		     "/sys/kernel/mm/transparent_hugepage/enabled");
-	EXPECT_EQ(0, ret);
-	EXPECT_EQ(2048, huge_kib(&peer, huge.start));
-end:
-	peer_end(&peer);
 }
 
 TEST_HARNESS_MAIN

@@ -185,10 +185,9 @@ int broker_detach(int client_fd, struct uffd_attachment *attachment,
 }
 
 /* As many requests as it takes. */
-static int ask_ranges(int client_fd, enum broker_verb verb,
-		      const struct range *ranges, size_t count)
+static int zap_all(int client_fd, const struct range *ranges, size_t count)
 {
-	struct broker_request request = { .verb = verb };
+	struct broker_request request = { .verb = BROKER_ZAP };
 	struct broker_reply reply;
 	struct parcel_fds fds;
 	int ret = 0;
@@ -220,30 +219,10 @@ static int ask_ranges(int client_fd, enum broker_verb verb,
 int broker_zap(int client_fd, const struct range *ranges, size_t count,
 	       struct fail *fail)
 {
-	int ret = ask_ranges(client_fd, BROKER_ZAP, ranges, count);
+	int ret = zap_all(client_fd, ranges, count);
 
 	if (ret)
 		fail_set(fail, ret, "cannot drop pages of the guest's "
 			 "process: %s", reason(ret));
-	return ret;
-}
-
-/**
- * broker_collapse() - have ranges of the bound process made of huge pages
- * @client_fd: connection to the broker, bound to the process
- * @ranges: whole pages, not registered
- * @count: how many, any number
- * @fail: receives the reason
- *
- * Return: 0 or -errno as uffd_collapse(); -EACCES: not bound.
- */
-int broker_collapse(int client_fd, const struct range *ranges, size_t count,
-		    struct fail *fail)
-{
-	int ret = ask_ranges(client_fd, BROKER_COLLAPSE, ranges, count);
-
-	if (ret)
-		fail_set(fail, ret, "cannot gather the guest's pages into huge "
-			 "ones: %s", reason(ret));
 	return ret;
 }

@@ -29,8 +29,6 @@ int broker_detach(int client_fd, struct uffd_attachment *attachment,
 		  struct fail *fail);
 int broker_zap(int client_fd, const struct range *ranges, size_t count,
 	       struct fail *fail);
-int broker_collapse(int client_fd, const struct range *ranges, size_t count,
-		    struct fail *fail);
 
 /* ---- what goes over the connection (one host, one build) --------------- */
 
@@ -39,8 +37,7 @@ enum broker_verb {
 	BROKER_ADOPT = 2,	/* pid, remote_fd -> {pidfd, uffd} */
 	BROKER_DETACH = 3,	/* remote_fd, {uffd} */
 	BROKER_ZAP = 4,		/* ranges */
-	BROKER_COLLAPSE = 5,	/* ranges */
-	BROKER_BIND = 6,	/* {pidfd}; a packet of these four bytes, by the binder */
+	BROKER_BIND = 5,	/* {pidfd}; a packet of these four bytes, by the binder */
 };
 
 /* Sent up to the last range that is used, and not a byte more. */

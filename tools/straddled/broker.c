@@ -164,9 +164,6 @@ static int serve(struct client *client, const struct broker_request *request,
 	case BROKER_ZAP:
 		return uffd_zap(client->pid, client->pidfd, request->ranges,
 				request->range_count);
-	case BROKER_COLLAPSE:
-		return uffd_collapse(client->pidfd, request->ranges,
-				     request->range_count);
 	default:
 		return -EINVAL;
 	}
