@@ -78,8 +78,8 @@ static struct lanes_look lanes_look(const struct migration *m)
 		queue = round_trip_ms(&info);
 		if (heard < look.heard_ms)
 			look.heard_ms = heard;
-		/* One that is silent itself knows of a queue that was. */
-		if (heard <= SILENT_MS && queue > look.queue_ms)
+		/* One that is silent for longer knows of a queue that was. */
+		if (heard <= SILENT_MS + queue && queue > look.queue_ms)
 			look.queue_ms = queue;
 	}
 	return look;
