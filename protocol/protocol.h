@@ -335,7 +335,6 @@ struct migration {
 	bool recovering;		/* RECOVER was sent. Dest: was taken */
 	bool packs;			/* both: push lanes carry PACKED */
 	struct round_result round;	/* the last one */
-	enum outlook outlook;		/* by it */
 	uint32_t barrier;		/* generation that is all across */
 	int state_fd;			/* device state, or -1 */
 	bool state_sent;		/* all of it: the dest loads */

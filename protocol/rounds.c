@@ -110,13 +110,19 @@ static int barrier_wait(struct migration *m)
 	return 0;
 }
 
+static enum outlook outlook(const struct migration *m)
+{
+	return estimate_outlook(&m->round, m->options.downtime_ns,
+				m->progress.memory_bytes);
+}
+
 /*
  * A round that leaves out what was written again is shorter. One that gains
  * nothing is better long: each ends with the guest standing still for a moment.
  */
 static bool leaves_out(const struct migration *m)
 {
-	return m->state != STATE_STOPPED && m->outlook != OUTLOOK_HOPELESS;
+	return m->state != STATE_STOPPED && outlook(m) != OUTLOOK_HOPELESS;
 }
 
 /**
@@ -143,16 +149,15 @@ int round_run(struct migration *m)
 static bool postcopy_is_near(const struct migration *m)
 {
 	const struct migration_options *options = &m->options;
-	enum outlook outlook;
+	enum outlook expected;
 
 	if (m->switch_asked || options->postcopy_after_precopy)
 		return true;
 	if (rounds_timed_out(m))
 		return options->timeout_action == TIMEOUT_POSTCOPY;
-	outlook = estimate_outlook(&m->round, options->downtime_ns,
-				   m->progress.memory_bytes);
-	return options->postcopy && outlook != OUTLOOK_CONVERGED &&
-	       (outlook == OUTLOOK_HOPELESS ||
+	expected = outlook(m);
+	return options->postcopy && expected != OUTLOOK_CONVERGED &&
+	       (expected == OUTLOOK_HOPELESS ||
 		m->progress.round >= options->rounds_max);
 }
 
@@ -268,9 +273,7 @@ bool round_decide(struct migration *m, enum finish_by *how)
 	if (options->postcopy_after_precopy)
 		return finish_by(m, FINISH_BY_POSTCOPY, how,
 				 "switching to post-copy after pre-copy");
-	m->outlook = estimate_outlook(&m->round, options->downtime_ns,
-				      m->progress.memory_bytes);
-	switch (m->outlook) {
+	switch (outlook(m)) {
 	case OUTLOOK_CONVERGED:
 		return finish_by(m, FINISH_BY_COPY, how,
 				 "the rest fits the downtime, stopping");
