@@ -162,6 +162,23 @@ int uffd_untrack(struct uffd_tracker *tracker, struct range range)
 	return uffd_unregister(tracker->uffd, range);
 }
 
+static int scan_writes(int pagemap, uint64_t flags, struct range range,
+		       uffd_run_fn *run, void *arg)
+{
+	struct scan scan = {
+		.pagemap = pagemap,
+		.arg = {
+			.flags = flags | PM_SCAN_CHECK_WPASYNC,
+			.category_mask = PAGE_IS_WRITTEN,
+			.return_mask = PAGE_IS_WRITTEN,
+		},
+		.run = run,
+		.run_arg = arg,
+	};
+
+	return scan_range(&scan, range);
+}
+
 /**
  * uffd_written() - what was written since the last call
  * @tracker: an open tracker
@@ -179,18 +196,7 @@ int uffd_untrack(struct uffd_tracker *tracker, struct range range)
 int uffd_written(struct uffd_tracker *tracker, struct range range,
 		 uffd_run_fn *run, void *arg)
 {
-	struct scan scan = {
-		.pagemap = tracker->pagemap,
-		.arg = {
-			.flags = PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC,
-			.category_mask = PAGE_IS_WRITTEN,
-			.return_mask = PAGE_IS_WRITTEN,
-		},
-		.run = run,
-		.run_arg = arg,
-	};
-
-	return scan_range(&scan, range);
+	return scan_writes(tracker->pagemap, PM_SCAN_WP_MATCHING, range, run, arg);
 }
 
 /**
@@ -207,18 +213,7 @@ int uffd_written(struct uffd_tracker *tracker, struct range range,
  */
 int uffd_rewritten(int pagemap, struct range range, uffd_run_fn *run, void *arg)
 {
-	struct scan scan = {
-		.pagemap = pagemap,
-		.arg = {
-			.flags = PM_SCAN_CHECK_WPASYNC,
-			.category_mask = PAGE_IS_WRITTEN,
-			.return_mask = PAGE_IS_WRITTEN,
-		},
-		.run = run,
-		.run_arg = arg,
-	};
-
-	return scan_range(&scan, range);
+	return scan_writes(pagemap, 0, range, run, arg);
 }
 
 /**
