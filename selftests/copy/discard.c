@@ -222,6 +222,17 @@ TEST_F(discard, kept_page_that_is_removed_does_not_spoil_the_proof)
 		free_kept(self, MADV_REMOVE, 0);
 }
 
+/* Six pages that a round has sent; one of them was written since. */
+static void free_at_source(FIXTURE_DATA(discard) *self, bool shared)
+{
+	ends_track(&self->ends);
+	ends_round(&self->ends);
+	ASSERT_EQ(0, guest_write(&self->ends.here, 5, 1, 2));
+	ASSERT_EQ(0, guest_advise(&self->ends.here, 2, 6, shared ?
+				  MADV_REMOVE : MADV_DONTNEED));
+	ASSERT_EQ(0, source_written(self->ends.source, &self->ends.tracker));
+}
+
 /*
  * At the source it is a write, as any other; one page was written before. Fails
  * for private huge pages if nobody looks for those that are not mapped any more.
@@ -229,12 +240,7 @@ TEST_F(discard, kept_page_that_is_removed_does_not_spoil_the_proof)
 TEST_F(discard, memory_that_was_freed_at_the_source_is_zero)
 {
 	SKIPPED(self);
-	ends_track(&self->ends);
-	ends_round(&self->ends);
-	ASSERT_EQ(0, guest_write(&self->ends.here, 5, 1, 2));
-	ASSERT_EQ(0, guest_advise(&self->ends.here, 2, 6, variant->shared ?
-				  MADV_REMOVE : MADV_DONTNEED));
-	ASSERT_EQ(0, source_written(self->ends.source, &self->ends.tracker));
+	free_at_source(self, variant->shared);
 	ends_switch(&self->ends);
 	expect_all_zero(self, 2, 8);
 	finish(self);
@@ -245,12 +251,7 @@ TEST_F(discard, memory_that_was_freed_at_the_source_is_zero)
 TEST_F(discard, memory_that_was_freed_at_the_source_can_be_written_again)
 {
 	SKIPPED(self);
-	ends_track(&self->ends);
-	ends_round(&self->ends);
-	ASSERT_EQ(0, guest_write(&self->ends.here, 5, 1, 2));
-	ASSERT_EQ(0, guest_advise(&self->ends.here, 2, 6, variant->shared ?
-				  MADV_REMOVE : MADV_DONTNEED));
-	ASSERT_EQ(0, source_written(self->ends.source, &self->ends.tracker));
+	free_at_source(self, variant->shared);
 	EXPECT_EQ(6 << self->ends.here.page_shift, source_dirty_bytes(self->ends.source));
 	ends_round(&self->ends);
 	ASSERT_EQ(0, guest_write(&self->ends.here, 4, 2, 3));
