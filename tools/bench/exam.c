@@ -133,7 +133,7 @@ static int busy_dest(struct party *party)
 /**
  * exam_run() - have the guest touch, and see what that takes
  * @site: where
- * @exam: all but its plan
+ * @exam: its plan is completed here
  * @outcomes: receives the source's and the dest's; of the latter the value
  * @fail: says why not
  *
@@ -142,17 +142,18 @@ static int busy_dest(struct party *party)
 int exam_run(const struct site *site, struct exam *exam, struct outcome outcomes[2],
 	     struct fail *fail)
 {
-	exam->plan = (struct plan){
-		.push_lanes = exam->busy ? exam->row->lanes : 1,
-		.fault_lanes = exam->threads ? FAULT_LANES : 1,
-		.tls = exam->row->tls,
-		.memory = exam->huge ? exam->memory : site->memory,
-		.size = exam->huge ? exam->size : site->memory_size,
-		.huge = exam->huge,
-	};
-	exam->plan.filled = exam->plan.size;
+	struct plan *plan = &exam->plan;
+
+	if (!plan->size) {
+		plan->memory = site->memory;
+		plan->size = site->memory_size;
+		plan->filled = site->memory_size;
+	}
+	plan->push_lanes = exam->busy ? exam->row->lanes : 1;
+	plan->fault_lanes = exam->threads ? FAULT_LANES : 1;
+	plan->tls = exam->row->tls;
 	if (!exam->count)
-		exam->count = site->faults;
+		exam->count = exam->threads ? faults_many(site) : site->faults;
 	return parties_run(site, fault_source,
 			   exam->busy && !exam->threads ? busy_dest : fault_dest, exam, outcomes,
 			   fail);
@@ -161,7 +162,7 @@ int exam_run(const struct site *site, struct exam *exam, struct outcome outcomes
 /**
  * exam_value() - exam_run() of which only the value counts
  * @site: where
- * @exam: all but its plan
+ * @exam: its plan is completed here
  * @value: receives microseconds of one thread, or touches a second of more
  * @fail: says why not
  *

@@ -8,16 +8,13 @@
 
 /* What the two processes go by. */
 struct exam {
-	struct plan plan;		/* exam_run() makes it */
+	struct plan plan;		/* of other memory than the site's: with it */
 	const struct row *row;
-	unsigned int count;	/* touches; 0: as many as the site has faults */
+	unsigned int count;	/* touches; 0: as the site says for so many threads */
 	unsigned int threads;	/* that fault; 0: one, whose waits are measured */
 	unsigned int pause_us;	/* of that one: work between two faults */
 	bool busy;		/* the push runs meanwhile */
 	bool walks;		/* page after page: not all of them are faults */
-	bool huge;		/* pages of 2 MiB, else 4 KiB of the site's memory; in: */
-	int memory;		/* the source's */
-	uint64_t size;		/* of it */
 };
 
 int exam_run(const struct site *site, struct exam *exam, struct outcome outcomes[2],

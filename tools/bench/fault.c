@@ -58,7 +58,7 @@ unsigned int faults_many(const struct site *site)
 int faults_measure(const struct site *site, const struct row *row, double *value,
 		   struct fail *fail)
 {
-	struct exam exam = { .row = row, .threads = row->lanes, .count = faults_many(site) };
+	struct exam exam = { .row = row, .threads = row->lanes };
 
 	return exam_value(site, &exam, value, fail);
 }
@@ -75,7 +75,7 @@ int faults_measure(const struct site *site, const struct row *row, double *value
 int faults_few_measure(const struct site *site, const struct row *row, double *value,
 		       struct fail *fail)
 {
-	struct exam exam = { .row = row, .threads = FEW, .count = faults_many(site) };
+	struct exam exam = { .row = row, .threads = FEW };
 
 	return exam_value(site, &exam, value, fail);
 }
@@ -93,8 +93,7 @@ int faults_few_measure(const struct site *site, const struct row *row, double *v
  */
 int walk_measure(const struct site *site, const struct row *row, double *value, struct fail *fail)
 {
-	struct exam exam = { .row = row, .threads = 1, .walks = true,
-			     .count = faults_many(site) };
+	struct exam exam = { .row = row, .threads = 1, .walks = true };
 
 	return exam_value(site, &exam, value, fail);
 }
@@ -110,7 +109,7 @@ int walk_measure(const struct site *site, const struct row *row, double *value, 
  */
 int leap_measure(const struct site *site, const struct row *row, double *value, struct fail *fail)
 {
-	struct exam exam = { .row = row, .threads = 1, .count = faults_many(site) };
+	struct exam exam = { .row = row, .threads = 1 };
 
 	return exam_value(site, &exam, value, fail);
 }
@@ -136,8 +135,7 @@ static int busy_fault(const struct site *site, const struct row *row, double *va
 static int busy_walk(const struct site *site, const struct row *row, double *value,
 		     struct fail *fail)
 {
-	struct exam exam = { .row = row, .threads = 1, .walks = true, .busy = true,
-			     .count = faults_many(site) };
+	struct exam exam = { .row = row, .threads = 1, .walks = true, .busy = true };
 
 	return exam_value(site, &exam, value, fail);
 }

@@ -113,8 +113,14 @@ static int fault(const struct site *site, const struct row *row, int memory, dou
 		 struct fail *fail)
 {
 	struct exam exam = {
-		.row = row, .count = huge_faults(site),
-		.huge = true, .memory = memory, .size = huge_size(site),
+		.plan = {
+			.memory = memory,
+			.size = huge_size(site),
+			.filled = huge_size(site),
+			.huge = true,
+		},
+		.row = row,
+		.count = huge_faults(site),
 	};
 
 	return exam_value(site, &exam, value, fail);

@@ -73,14 +73,6 @@ static double largest_part(const double *sizes, const double *seconds, unsigned 
 	return most;
 }
 
-/* Two guests of @size are there at once. */
-static bool memory_fits(uint64_t size)
-{
-	uint64_t available = memory_available();
-
-	return !available || 2 * size < available;
-}
-
 /**
  * line_measure() - how far from a line the time over the size is
  * @site: where; the first size is half of its guest's
@@ -97,7 +89,8 @@ int line_measure(const struct site *site, const struct row *row, double *value,
 	uint64_t size = site->memory_size / 2;
 	unsigned int i;
 
-	for (i = 0; i < SIZES && memory_fits(size); i++, size *= 2) {
+	/* Two guests of a size are there at once. */
+	for (i = 0; i < SIZES && memory_fits(2 * size); i++, size *= 2) {
 		int ret = seconds_take(site, row, size, &seconds[i], fail);
 
 		if (ret)

@@ -117,12 +117,8 @@ void memory_warm(uint64_t size)
 		munmap(at, size);
 }
 
-/**
- * memory_available() - what this machine could still give
- *
- * Return: bytes, as the kernel estimates them; 0: it does not say.
- */
-uint64_t memory_available(void)
+/* As the kernel estimates it; 0: it does not say. */
+static uint64_t memory_available(void)
 {
 	__cleanup_file FILE *file = fopen("/proc/meminfo", "re");
 	unsigned long long kib = 0;
@@ -132,6 +128,19 @@ uint64_t memory_available(void)
 		if (sscanf(line, "MemAvailable: %llu kB", &kib) != 1)
 			kib = 0;
 	return kib << 10;
+}
+
+/**
+ * memory_fits() - could this machine give so much?
+ * @size: bytes
+ *
+ * Return: false if the kernel says that it could not.
+ */
+bool memory_fits(uint64_t size)
+{
+	uint64_t available = memory_available();
+
+	return !available || size < available;
 }
 
 static int key_write(const char *path)
@@ -202,14 +211,12 @@ static int hosts_make(struct site *site, struct fail *fail)
 /* Both guests, and as much once more that is made sure of. */
 static int memory_check(uint64_t memory_size, struct fail *fail)
 {
-	uint64_t available = memory_available();
-
-	if (!available || 3 * memory_size <= available)
+	if (memory_fits(3 * memory_size))
 		return 0;
 	return fail_set(fail, -ENOMEM, "%llu MiB take three times as much memory, and %llu MiB "
 			"are free: give a smaller --size",
 			(unsigned long long)memory_size >> 20,
-			(unsigned long long)available >> 20);
+			(unsigned long long)memory_available() >> 20);
 }
 
 /**

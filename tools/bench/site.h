@@ -57,7 +57,7 @@ int site_narrow_bands(const struct site *site, struct fail *fail);
 int memory_create(uint64_t size, uint64_t filled);
 int memory_create_huge(uint64_t size, uint64_t filled);
 void memory_warm(uint64_t size);
-uint64_t memory_available(void);
+bool memory_fits(uint64_t size);
 
 int parties_run(const struct site *site, party_fn *source, party_fn *dest,
 		void *arg, struct outcome outcomes[2], struct fail *fail);
