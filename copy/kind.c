@@ -11,7 +11,7 @@
 
 /**
  * kind_of() - the kind of a region's memory
- * @region: with @shared, @page_shift set
+ * @region: with @shared, @of_file, @page_shift set
  *
  * Return: the kind, never NULL.
  */
@@ -21,11 +21,21 @@ const struct memory_kind *kind_of(const struct region *region)
 
 	if (region->shared)
 		return small ? &kind_shmem : &kind_hugetlb;
-	return small ? &kind_private : &kind_private_huge;
+	if (!small)
+		return &kind_private_huge;
+	return region->of_file ? &kind_private_file : &kind_private;
 }
 
-static int file_read(const struct region *region, uint64_t first,
-		     uint64_t count, void *buf)
+/**
+ * file_read() - bytes of pages, out of the file
+ * @region: with a file
+ * @first: page
+ * @count: pages
+ * @buf: receives them
+ *
+ * Return: 0 or -errno; -ENXIO: the file was cut short.
+ */
+int file_read(const struct region *region, uint64_t first, uint64_t count, void *buf)
 {
 	uint64_t size = count << region->page_shift;
 	uint64_t done = 0;
@@ -37,15 +47,24 @@ static int file_read(const struct region *region, uint64_t first,
 		if (got < 0)
 			return (int)got;
 		if (!got)
-			return -ENXIO;	/* the file was cut short */
+			return -ENXIO;
 		done += (uint64_t)got;
 	}
 	return 0;
 }
 
-/* The runs of data in a file, as ranges of the guest's addresses. */
-static int file_populated(const struct region *region, uint64_t first,
-			  uint64_t count, uffd_run_fn *run, void *arg)
+/**
+ * file_populated() - the runs of data in the file
+ * @region: with a file
+ * @first: page
+ * @count: pages
+ * @run: called for each run, as a range of the guest's addresses, ascending
+ * @arg: handed to @run
+ *
+ * Return: 0, what @run returned, or -errno.
+ */
+int file_populated(const struct region *region, uint64_t first, uint64_t count,
+		   uffd_run_fn *run, void *arg)
 {
 	uint64_t at = page_offset(region, first);
 	uint64_t end = page_offset(region, first + count);
@@ -103,8 +122,15 @@ static int hugetlb_is_hole(const struct region *region, uint64_t page)
 	return 1;
 }
 
-static int file_punch(const struct region *region, uint64_t first,
-		      uint64_t count)
+/**
+ * file_punch() - make a hole in the file
+ * @region: with a file of small pages
+ * @first: page
+ * @count: pages
+ *
+ * Return: 0 or -errno.
+ */
+int file_punch(const struct region *region, uint64_t first, uint64_t count)
 {
 	return sys_retry(fallocate(region->fd,
 			FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,

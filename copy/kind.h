@@ -4,7 +4,7 @@
  *
  * The kind is (shared | private) x (small pages | hugetlb). It says how bytes
  * get in and out from outside of the guest's process; private ones differ only
- * in how it is noticed that a page went:
+ * by what is behind them, where nothing was written:
  *
  *   shmem    pwrite into the file, then UFFDIO_CONTINUE maps the page
  *   hugetlb  through our own mapping (a hugetlb file takes no write(2)),
@@ -38,8 +38,8 @@ struct memory_kind {
 	 * mapped? 1, 0 or -errno. NULL: dirty tracking sees that it went. */
 	int (*is_hole)(const struct region *region, uint64_t page);
 
-	/* Prepare: nothing of the hypervisor's own remains. NULL: the pages
-	 * have to be zapped in the guest's process. */
+	/* Prepare, zapped and registered: nothing remains of what the hypervisor
+	 * wrote. -ENOTEMPTY: it is not the hypervisor's. NULL: nothing does. */
 	int (*empty)(const struct region *region);
 
 	/* Pre-copy, no vCPU runs: make pages hold these bytes, or zeroes. */
@@ -68,8 +68,15 @@ struct memory_kind {
 extern const struct memory_kind kind_shmem;
 extern const struct memory_kind kind_hugetlb;
 extern const struct memory_kind kind_private;
+extern const struct memory_kind kind_private_file;
 extern const struct memory_kind kind_private_huge;
 
 const struct memory_kind *kind_of(const struct region *region);
+
+/* Of the kinds that have a file. */
+int file_read(const struct region *region, uint64_t first, uint64_t count, void *buf);
+int file_populated(const struct region *region, uint64_t first, uint64_t count,
+		   uffd_run_fn *run, void *arg);
+int file_punch(const struct region *region, uint64_t first, uint64_t count);
 
 #endif

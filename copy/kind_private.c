@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "copy/digest.h"
 #include "copy/kind.h"
 #include "sys.h"
 
@@ -107,6 +108,44 @@ static int private_populated(const struct region *region, uint64_t first,
 			    run, arg);
 }
 
+/* What the process has, and what the file has before and between that. */
+struct overlay {
+	const struct region *region;
+	uint64_t page;		/* up to here all was handed out */
+	uffd_run_fn *run;
+	void *arg;
+};
+
+static int overlay_file(struct overlay *overlay, uint64_t end)
+{
+	uint64_t first = overlay->page;
+
+	overlay->page = end;
+	return end == first ? 0 : file_populated(overlay->region, first, end - first,
+						 overlay->run, overlay->arg);
+}
+
+static int overlay_run(struct range range, void *arg)
+{
+	struct overlay *overlay = arg;
+	uint64_t first, end;
+	int ret;
+
+	range_pages(overlay->region, range, &first, &end);
+	ret = overlay_file(overlay, first);
+	overlay->page = end;
+	return ret ? ret : overlay->run(range, overlay->arg);
+}
+
+static int overlay_populated(const struct region *region, uint64_t first,
+			     uint64_t count, uffd_run_fn *run, void *arg)
+{
+	struct overlay overlay = { region, first, run, arg };
+	int ret = private_populated(region, first, count, overlay_run, &overlay);
+
+	return ret ? ret : overlay_file(&overlay, first + count);
+}
+
 static int private_copy(const struct region *region, uint64_t first,
 			uint64_t count, const void *buf, unsigned int flags)
 {
@@ -202,12 +241,17 @@ static int private_place(const struct region *region, uint64_t first,
 	return uffd_wake(region->uffd, page_range(region, first, count));
 }
 
+/*
+ * A protected page of a file that is zapped leaves a marker behind, which
+ * UFFDIO_ZEROPAGE takes for a page that is there: nobody would ever be served.
+ * UFFDIO_COPY does not.
+ */
 static int private_place_zero(const struct region *region, uint64_t page)
 {
 	static const uint8_t zeroes[REGION_BLOCK_SIZE]
 		__attribute__((aligned(64)));
 
-	if (region->page_shift == 12)
+	if (region->page_shift == 12 && !region->of_file)
 		return uffd_zeropage(region->uffd, page_range(region, page, 1),
 				     page_size(region), 0);
 	if (page_size(region) > sizeof(zeroes))
@@ -222,15 +266,43 @@ static int private_release(const struct region *region, uint64_t first,
 }
 
 /*
- * What is not mapped was dropped. (Or the kernel moves it: then it is sent once
- * more.) It is not looked at again: who has read it since has a page of zeroes,
+ * Over a file, hugetlb's too, a page that is dropped is no write to the kernel. So
+ * what is not mapped was dropped. (Or it is in swap, or on the move: then it is sent
+ * once more.) It is not looked at again: who has read it since has a page of zeroes,
  * protected, which no scan finds.
  */
-static int huge_is_hole(const struct region *region, uint64_t page)
+static int dropped_is_hole(const struct region *region, uint64_t page)
 {
 	(void)region;
 	(void)page;
 	return 1;
+}
+
+/* Only ever zeroes: the file's page is made when a private one is written. */
+static int punch_zeroes(struct range range, void *arg)
+{
+	uint8_t bytes[STEP_SIZE] __attribute__((aligned(64)));
+	const struct region *region = arg;
+	uint64_t first, end, page, count;
+	int ret = 0;
+
+	range_pages(region, range, &first, &end);
+	for (page = first; page < end && !ret; page += count) {
+		count = end - page < step_pages(region) ? end - page : step_pages(region);
+		ret = file_read(region, page, count, bytes);
+		if (!ret && !page_is_zero(bytes, count << region->page_shift))
+			ret = -ENOTEMPTY;
+	}
+	return ret ? ret : file_punch(region, first, end - first);
+}
+
+/*
+ * What the file has is mapped for whoever touches it, and no fault is raised. So
+ * it is to have nothing; and what is not zero is not for us to drop.
+ */
+static int file_empty(const struct region *region)
+{
+	return file_populated(region, 0, region->pages, punch_zeroes, (void *)region);
 }
 
 #define PRIVATE_OPERATIONS						\
@@ -238,7 +310,6 @@ static int huge_is_hole(const struct region *region, uint64_t page)
 	.features = UFFD_FEATURE_PAGEFAULT_FLAG_WP |			\
 		    UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_THREAD_ID,	\
 	.read = private_read,						\
-	.populated = private_populated,					\
 	.overwrite = private_overwrite,					\
 	.overwrite_zero = private_overwrite_zero,			\
 	.fill = private_fill,						\
@@ -250,10 +321,20 @@ static int huge_is_hole(const struct region *region, uint64_t page)
 const struct memory_kind kind_private = {
 	.name = "private",
 	PRIVATE_OPERATIONS,
+	.populated = private_populated,
+};
+
+const struct memory_kind kind_private_file = {
+	.name = "private file",
+	PRIVATE_OPERATIONS,
+	.populated = overlay_populated,
+	.is_hole = dropped_is_hole,
+	.empty = file_empty,
 };
 
 const struct memory_kind kind_private_huge = {
 	.name = "private huge",
 	PRIVATE_OPERATIONS,
-	.is_hole = huge_is_hole,
+	.populated = private_populated,
+	.is_hole = dropped_is_hole,
 };

@@ -28,8 +28,9 @@ struct region {
 	uint32_t page_shift;
 	uint64_t pages;
 	bool shared;
+	bool of_file;		/* private: what was not written is its file's */
 	uint64_t address;	/* in the guest's process */
-	int fd;			/* shared: its file (borrowed), else -1 */
+	int fd;			/* its file (borrowed), -1: none */
 	uint64_t offset;	/* where it starts in the file */
 	uint8_t *alias;		/* our mapping, where the kind needs one */
 	bool inherited;		/* dest: another process has filled it before */

@@ -24,9 +24,10 @@ static void check_regions(const struct migration *m, struct obstacles *found)
 	if (!guest->region_count)
 		obstacle(found, -EINVAL, "its hypervisor names no memory");
 	for (i = 0; i < guest->region_count; i++)
-		if (guest->regions[i].shared && guest->regions[i].fd < 0)
+		if ((guest->regions[i].shared || guest->regions[i].of_file) &&
+		    guest->regions[i].fd < 0)
 			obstacle(found, -EINVAL,
-				 "its shared region '%s' has no file to read",
+				 "the file of its region '%s' cannot be read",
 				 guest->regions[i].name);
 }
 

@@ -32,9 +32,9 @@ struct guest_region {
 	uint64_t size;		/* bytes, whole pages */
 	uint32_t page_size;	/* 4096, or the huge page's */
 	bool shared;		/* MAP_SHARED: the file is the truth */
-	int fd;			/* shared: its file, owned by the description;
-				 * private: -1 */
-	uint64_t offset;	/* shared: where in the file it starts */
+	bool of_file;		/* MAP_PRIVATE: what was not written is its file's */
+	int fd;			/* its file, owned by the description; -1: none */
+	uint64_t offset;	/* where in the file it starts */
 	uint64_t physical;	/* where the guest sees its first page, or
 				 * GUEST_NOWHERE: not known */
 };

@@ -22,6 +22,7 @@ static int region_from_guest(struct migration *m,
 		.page_shift = (uint32_t)__builtin_ctz(said->page_size),
 		.pages = said->size / said->page_size,
 		.shared = said->shared,
+		.of_file = said->of_file,
 		.address = said->address,
 		.fd = said->fd,
 		.offset = said->offset,
@@ -279,21 +280,28 @@ static int empty_range(struct range range, void *arg)
 
 /*
  * Whatever the hypervisor put there itself comes from the source instead. Nor
- * may anything stay mapped, as preallocated huge pages do that are cleared: the
- * guest could write a page that was kept before it is counted.
+ * may anything stay mapped: the guest could write a page that was kept before
+ * it is counted. What lies in a file goes when it is registered already, so that
+ * a touch between the two waits and brings nothing back.
  */
-static int memory_empty(struct migration *m, const struct region *region)
+static int region_receive(struct migration *m, const struct region *region)
 {
-	int ret = region->kind->empty ? region->kind->empty(region) : 0;
+	struct range all = page_range(region, 0, region->pages);
+	int ret = uffd_populated(m->pagemap, all, empty_range, m);
 
-	return ret ? ret :
-	       uffd_populated(m->pagemap,
-			      page_range(region, 0, region->pages),
-			      empty_range, m);
+	if (!ret)
+		ret = uffd_register(region->uffd, all, region->kind->modes);
+	if (!ret && region->kind->empty)
+		ret = region->kind->empty(region);
+	return ret != -ENOTEMPTY ? ret :
+	       fail_set(&m->fail, ret,
+			"region '%s' of guest '%s' is a private mapping of a file that holds something: have it shared (share=on), or give it a file of its own",
+			m->description.regions[region->id].name,
+			m->description.name);
 }
 
 /**
- * memory_receive() - dest: empty the memory, then register all of it
+ * memory_receive() - dest: empty the memory and register all of it
  * @m: with its guest created and described
  *
  * Return: 0 or -errno with @m->fail.
@@ -306,19 +314,11 @@ int memory_receive(struct migration *m)
 	if (!ret)
 		ret = memory_map_regions(m);
 	m->registered = !ret;
-	for (i = 0; i < m->map.count && !ret; i++) {
-		struct region *region = &m->map.regions[i];
-
-		ret = memory_empty(m, region);
-		if (!ret)
-			ret = uffd_register(region->uffd,
-					    page_range(region, 0,
-						       region->pages),
-					    region->kind->modes);
-	}
+	for (i = 0; i < m->map.count && !ret; i++)
+		ret = region_receive(m, &m->map.regions[i]);
 	if (ret < 0)
 		return fail_set(&m->fail, ret,
 				"cannot register the memory of guest '%s': %s",
 				m->description.name, strerror(-ret));
-	return 0;
+	return ret;
 }

@@ -199,7 +199,7 @@ struct port_ops {
 	/* One that lies in the process already, of a predecessor. */
 	int (*adopt)(void *port, pid_t pid, int remote_fd,
 		     struct uffd_attachment *made, struct fail *fail);
-	/* Open the files of the shared regions, from where they are mapped. */
+	/* Open the files of the regions that have one, from where they are mapped. */
 	int (*files)(void *port, struct guest_description *description,
 		     struct fail *fail);
 

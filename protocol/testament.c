@@ -39,6 +39,7 @@ static void regions_say(const struct guest_description *guest,
 		regions[i].size = region->size;
 		regions[i].page_size = region->page_size;
 		regions[i].shared = region->shared;
+		regions[i].has_of_file = regions[i].of_file = region->of_file;
 		regions[i].offset = region->offset;
 		list[i] = &regions[i];
 	}
@@ -131,6 +132,7 @@ static int regions_take(const Straddle__Testament *will,
 		region->size = said->size;
 		region->page_size = said->page_size;
 		region->shared = said->shared;
+		region->of_file = said->of_file;
 		region->offset = said->offset;
 		region->fd = -1;
 		region->physical = GUEST_NOWHERE;

@@ -28,6 +28,7 @@ FIXTURE_VARIANT_ADD(discard, memfd) { GUEST_MEMFD, true };
 FIXTURE_VARIANT_ADD(discard, private) { GUEST_PRIVATE, false };
 FIXTURE_VARIANT_ADD(discard, hugetlb) { GUEST_HUGETLB, true };
 FIXTURE_VARIANT_ADD(discard, huge_private) { GUEST_HUGE_PRIVATE, false };
+FIXTURE_VARIANT_ADD(discard, file_private) { GUEST_FILE_PRIVATE, false };
 
 FIXTURE_SETUP(discard)
 {

@@ -23,6 +23,7 @@ static const struct memory_kind *kind_at(enum guest_memory memory)
 		[GUEST_PRIVATE] = &kind_private,
 		[GUEST_HUGETLB] = &kind_hugetlb,
 		[GUEST_HUGE_PRIVATE] = &kind_private_huge,
+		[GUEST_FILE_PRIVATE] = &kind_private_file,
 	};
 
 	return kinds[memory];
@@ -82,7 +83,8 @@ static struct region region_of(const struct guest_process *guest, int uffd)
 	return (struct region){
 		.page_shift = guest->page_shift,
 		.pages = guest->pages,
-		.shared = guest->fd >= 0,
+		.shared = guest_memory_is_shared(guest->memory),
+		.of_file = guest->memory == GUEST_FILE_PRIVATE,
 		.address = guest->address,
 		.fd = guest->fd,
 		.pid = guest->pid,

@@ -2,6 +2,7 @@
 /* engine.c - a guest's memory crosses whole, in every way that it can. */
 #include "ends.h"
 #include "harness.h"
+#include "sys.h"
 
 #define SMALL_PAGES	4096
 
@@ -16,6 +17,7 @@ FIXTURE_VARIANT_ADD(engine, memfd) { GUEST_MEMFD };
 FIXTURE_VARIANT_ADD(engine, private) { GUEST_PRIVATE };
 FIXTURE_VARIANT_ADD(engine, hugetlb) { GUEST_HUGETLB };
 FIXTURE_VARIANT_ADD(engine, huge_private) { GUEST_HUGE_PRIVATE };
+FIXTURE_VARIANT_ADD(engine, file_private) { GUEST_FILE_PRIVATE };
 
 /* A quarter each: never written, zero, and two of data with zeroes between. */
 FIXTURE_SETUP(engine)
@@ -56,6 +58,26 @@ TEST_F(engine, postcopy_alone_brings_every_page)
 	EXPECT_EQ(0, stat_read(&self->ends.dest->stats.bad_runs));
 	EXPECT_EQ(0, source_unsent_pages(self->ends.source));
 	EXPECT_EQ(0, stat_read(&self->ends.source->wanted_ns));
+}
+
+/* A template, say: the guest's page tables know nothing of it. */
+TEST_F(engine, what_only_the_file_of_private_memory_has_is_brought)
+{
+	uint64_t page = self->pages / 4;
+
+	SKIPPED(self);
+	if (variant->memory != GUEST_FILE_PRIVATE)
+		return;
+	ends_track(&self->ends);
+	guest_pattern(pattern_bytes, 4096, page, 5);
+	ASSERT_EQ(0, sys_pwrite_all(self->ends.here.fd, pattern_bytes, 4096, page << 12));
+	ASSERT_EQ(0, source_populated(self->ends.source));
+	ends_round(&self->ends);
+	ASSERT_EQ(0, source_written(self->ends.source, &self->ends.tracker));
+	ends_switch(&self->ends);
+	ends_push(&self->ends);
+	ends_finish(&self->ends);
+	ends_compare(&self->ends);
 }
 
 TEST_F(engine, precopy_that_converged_leaves_nothing_missing)

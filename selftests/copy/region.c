@@ -5,6 +5,7 @@
 
 #include "copy/kind.h"
 #include "harness.h"
+#include "sys.h"
 
 #define TOP	(1ull << 63)
 
@@ -67,7 +68,7 @@ TEST(map_has_room_for_as_many_as_it_says)
 	EXPECT_EQ(REGIONS_MAX * 40960, region_map_bytes(&map));
 }
 
-TEST(kind_is_of_sharing_and_page_size)
+TEST(kind_is_of_sharing_page_size_and_what_is_behind)
 {
 	struct region region = one;
 
@@ -78,6 +79,30 @@ TEST(kind_is_of_sharing_and_page_size)
 	EXPECT_EQ(&kind_private_huge, kind_of(&region));
 	region.page_shift = 12;
 	EXPECT_EQ(&kind_private, kind_of(&region));
+	region.of_file = true;
+	EXPECT_EQ(&kind_private_file, kind_of(&region));
+}
+
+/* A private page that is written, or read, makes one of zeroes in the file. */
+TEST(file_behind_private_memory_is_emptied_unless_it_holds_something)
+{
+	static const char word[] = "somebody's";
+	struct region region = one;
+	char found[sizeof(word)];
+
+	region.shared = false;
+	region.of_file = true;
+	region.fd = sys_ret(memfd_create("behind", MFD_CLOEXEC));
+	ASSERT_EQ(0, sys_ret(ftruncate(region.fd, 10 * 4096)));
+	ASSERT_EQ(0, sys_pwrite_all(region.fd, "\0", 1, 4 * 4096));
+	ASSERT_EQ(0, kind_of(&region)->empty(&region));
+	EXPECT_EQ(-ENXIO, sys_ret(lseek(region.fd, 0, SEEK_DATA)));
+	ASSERT_EQ(0, sys_pwrite_all(region.fd, word, sizeof(word), 9 * 4096 + 100));
+	EXPECT_EQ(-ENOTEMPTY, kind_of(&region)->empty(&region));
+	ASSERT_EQ((ssize_t)sizeof(word),
+		  pread(region.fd, found, sizeof(found), 9 * 4096 + 100));
+	EXPECT_STREQ(word, found);
+	close(region.fd);
 }
 
 TEST(address_belongs_to_the_region_it_is_in)

@@ -189,9 +189,11 @@ static int obey(struct scribbler *scribbler, const struct command *command)
 static int memory_map(struct guest_process *guest)
 {
 	void *map = NULL;
-	int flags = guest->fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
+	int flags = guest_memory_is_shared(guest->memory) ? MAP_SHARED : MAP_PRIVATE;
 	int ret;
 
+	if (guest->fd < 0)
+		flags |= MAP_ANONYMOUS;
 	if (guest->memory == GUEST_HUGE_PRIVATE)
 		flags |= MAP_HUGETLB | MAP_HUGE_2MB;
 	ret = sys_mmap(&map, guest_bytes(guest), PROT_READ | PROT_WRITE, flags,
@@ -272,7 +274,7 @@ static int memory_make(struct guest_process *guest)
 			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	guest->hashes = hashes;
-	if (ret < 0 || !guest_memory_is_shared(guest->memory))
+	if (ret < 0 || !guest_memory_has_file(guest->memory))
 		return ret;
 	if (guest->memory == GUEST_HUGETLB)
 		flags |= MFD_HUGETLB;

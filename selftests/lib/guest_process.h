@@ -17,7 +17,10 @@
 /* In a seed: pages of a few small numbers, which pack well. */
 #define GUEST_TEXT	(UINT64_C(1) << 63)
 
-enum guest_memory { GUEST_MEMFD, GUEST_PRIVATE, GUEST_HUGETLB, GUEST_HUGE_PRIVATE };
+enum guest_memory {
+	GUEST_MEMFD, GUEST_PRIVATE, GUEST_HUGETLB, GUEST_HUGE_PRIVATE,
+	GUEST_FILE_PRIVATE,	/* a private mapping of a memfd */
+};
 
 static inline bool guest_memory_is_huge(enum guest_memory memory)
 {
@@ -29,13 +32,18 @@ static inline bool guest_memory_is_shared(enum guest_memory memory)
 	return memory == GUEST_MEMFD || memory == GUEST_HUGETLB;
 }
 
+static inline bool guest_memory_has_file(enum guest_memory memory)
+{
+	return guest_memory_is_shared(memory) || memory == GUEST_FILE_PRIVATE;
+}
+
 struct guest_process {
 	enum guest_memory memory;
 	uint32_t page_shift;
 	uint64_t pages;
 	pid_t pid;
 	int control;		/* commands and answers */
-	int fd;			/* of its memory, -1: private */
+	int fd;			/* of its file, -1: anonymous */
 	int uffd;		/* made by it */
 	int pagemap;		/* /proc/PID/pagemap */
 	uint64_t address;	/* there */

@@ -141,6 +141,18 @@ FIXTURE_VARIANT_ADD(kind, preallocated_memfd) {
 	.words = "",
 };
 
+/* The file behind it has each page, too, and no fault would be raised for these. */
+FIXTURE_VARIANT_ADD(kind, preallocated_memfd_private) {
+	.domain = { .prealloc = true, .memory = DOMAIN_MEMFD_PRIVATE },
+	.words = "",
+	.is_short = true,
+};
+
+FIXTURE_VARIANT_ADD(kind, preallocated_file_private) {
+	.domain = { .prealloc = true, .memory = DOMAIN_FILE_PRIVATE },
+	.words = "",
+};
+
 FIXTURE_VARIANT_ADD(kind, locked) {
 	.domain = { .locked = true },
 	.words = "",

@@ -227,7 +227,7 @@ static int region_open(const struct maps *maps, pid_t pid,
 {
 	const struct mapping *mapping = maps_at(maps, region->address);
 
-	if (!mapping || !mapping->shared ||
+	if (!mapping || mapping->shared != region->shared ||
 	    region->size > mapping->end - region->address ||
 	    mapping->offset + (region->address - mapping->start) !=
 	    region->offset)
@@ -237,8 +237,8 @@ static int region_open(const struct maps *maps, pid_t pid,
 }
 
 /**
- * maps_open_regions() - open the files of a guest's shared regions
- * @description: with pid and regions; each shared one receives its file
+ * maps_open_regions() - open the files of a guest's regions
+ * @description: with pid and regions; each that has a file receives it
  * @fail: says which cannot be opened
  *
  * The guest is not asked, so it may be stopped, or wait for its memory.
@@ -254,7 +254,7 @@ int maps_open_regions(struct guest_description *description, struct fail *fail)
 	for (i = 0; i < description->region_count && !ret; i++) {
 		struct guest_region *region = &description->regions[i];
 
-		if (region->shared)
+		if (region->shared || region->of_file)
 			ret = region_open(&maps, description->pid, region);
 		if (ret)
 			fail_set(fail, ret,

@@ -114,13 +114,14 @@ static int region_of(struct qemu *qemu, const struct qemu_block *block,
 		.address = block->address,
 		.size = block->total,
 		.shared = mapping->shared,
+		.of_file = !mapping->shared && mapping->inode,
 		.offset = mapping->offset + block->address - mapping->start,
 		.physical = block->physical,
 		.fd = -1,
 	};
 	snprintf(region->name, sizeof(region->name), "%s", block->name);
 	ret = mapping_page_size(qemu->pid, mapping, &region->page_size);
-	if (!ret && region->shared) {
+	if (!ret && (region->shared || region->of_file)) {
 		region->fd = mapping_open(qemu->pid, mapping);
 		ret = region->fd < 0 ? region->fd : 0;
 	}

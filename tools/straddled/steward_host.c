@@ -290,7 +290,7 @@ int verb_process_of(struct steward *steward, const struct guest_driver *driver,
 }
 
 /**
- * verb_files() - the files of a guest's shared regions, from its process
+ * verb_files() - the files of a guest's regions, from its process
  * @steward: with an open guest
  * @driver: not used
  * @in: description with regions, not trusted

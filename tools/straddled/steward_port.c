@@ -113,9 +113,9 @@ pid_t steward_process_of(void *port)
 }
 
 /**
- * steward_files() - open the files of a guest's shared regions
+ * steward_files() - open the files of a guest's regions
  * @port: of the worker
- * @description: of the open guest; its regions receive their files
+ * @description: of the open guest; its regions receive what files they have
  * @fail: says which cannot be opened
  *
  * Return: 0 or -errno.
