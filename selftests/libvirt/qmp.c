@@ -283,6 +283,73 @@ TEST_F_TIMEOUT(qmp, refused_where_it_is_not_allowed, 60)
 	EXPECT_EQ(0, process_wait(self->guest.first, END_MS));
 }
 
+/* A QEMU with 16 MiB of memory in what descriptor @fd of this process is then. */
+static void start_over(FIXTURE_DATA(qmp) *self, int fd, const char *share)
+{
+	char backend[160];
+
+	allow(self);
+	snprintf(backend, sizeof(backend),
+		 "memory-backend-file,id=ram,size=16M,share=%s,mem-path=/proc/%d/fd/%d",
+		 share, (int)getpid(), fd);
+	ASSERT_EQ(0, qmp_guest_idle(&self->guest, (const char *const[]){
+					    "-m", "16", "-object", backend, "-machine",
+					    "memory-backend=ram", "-uuid",
+					    self->guest.uuid, NULL },
+				    &self->fail)) {
+		TH_LOG("%s", self->fail.text);
+	}
+}
+
+static int file_with(const char *word)
+{
+	int fd = sys_ret(memfd_create("memory", MFD_CLOEXEC));
+
+	ASSERT_EQ(0, sys_ret(ftruncate(fd, 16 << 20)));
+	ASSERT_EQ(0, sys_pwrite_all(fd, word, strlen(word), 8 << 20));
+	return fd;
+}
+
+/* It cannot come there: what the file has, and the source, stay as they were. */
+static void refused_over(FIXTURE_DATA(qmp) *self, int fd, const char *word,
+			 const char *why)
+{
+	char found[16] = "";
+	struct move move;
+
+	EXPECT_EQ(-ECANCELED, run(self, &move, 0, ",\"postcopy\":true"));
+	EXPECT_NE(NULL, strstr(move.error, why)) {
+		TH_LOG("%s", move.error);
+	}
+	EXPECT_EQ((ssize_t)strlen(word), pread(fd, found, strlen(word), 8 << 20));
+	EXPECT_STREQ(word, found);
+	EXPECT_EQ(1, qmp_guest_owners(&self->guest));
+	EXPECT_EQ(0, qmp_guest_ask(qmp_guest_path(&self->guest, 0), "quit",
+				   NULL, 0));
+	EXPECT_EQ(0, process_wait(self->guest.first, END_MS));
+}
+
+TEST_F_TIMEOUT(qmp, private_memory_over_a_file_with_content_is_refused, 60)
+{
+	int here = file_with(""), there = file_with("template");
+
+	start_over(self, here, "off");
+	ASSERT_EQ(here, dup2(there, here));
+	refused_over(self, there, "template", "private mapping of a file that holds something");
+	close(here);
+	close(there);
+}
+
+/* Emptied for the one, it would be gone for the other. */
+TEST_F_TIMEOUT(qmp, memory_that_both_have_mapped_is_refused, 60)
+{
+	int fd = file_with("shared");
+
+	start_over(self, fd, "on");
+	refused_over(self, fd, "shared", "give each QEMU a file of its own");
+	close(fd);
+}
+
 TEST_F_TIMEOUT(qmp, refused_without_a_socket, 60)
 {
 	struct move move;

@@ -321,8 +321,13 @@ static int libvirt_map(struct guest *guest,
 		       struct guest_description *description,
 		       struct fail *fail)
 {
+	int ret;
+
 	libvirt_reach(guest);
-	return qemu_map(&guest->qemu, description, fail);
+	ret = qemu_map(&guest->qemu, description, fail);
+	if (!ret && guest->incoming)
+		ret = qemu_check_own(&guest->qemu, description, fail);
+	return ret;
 }
 
 /* The file for its devices, too: libvirtd takes a millisecond for that. */

@@ -51,6 +51,8 @@ bool qemu_loads(const struct qemu *qemu, uint32_t thread);
 
 /* qemu_sharers.c */
 void qemu_check_sharers(const struct qemu *qemu, struct obstacles *all);
+int qemu_check_own(const struct qemu *qemu, const struct guest_description *description,
+		   struct fail *fail);
 void qemu_check_userfaultfd(const struct qemu *qemu, struct obstacles *all);
 
 /* qemu_hold.c */

@@ -24,7 +24,16 @@ static bool is_memory(const struct mapping *mapping)
 	       mapping->end - mapping->start >= MEMORY_MIN;
 }
 
-/* Does the process write a file that QEMU has as memory? */
+/*
+ * Does it write a file that QEMU has as memory? Who writes to a private mapping of
+ * a file adds a page to it, which a private QEMU's memory shows.
+ */
+static bool mapping_shares(const struct mapping *memory, const struct mapping *other)
+{
+	return other->inode == memory->inode && other->device == memory->device &&
+	       other->writable && (other->shared || !memory->shared);
+}
+
 static bool process_shares(const struct maps *memory, pid_t pid)
 {
 	struct maps maps;
@@ -35,9 +44,7 @@ static bool process_shares(const struct maps *memory, pid_t pid)
 		return false;	/* a kernel thread, or gone */
 	for (i = 0; i < maps.count && !shares; i++)
 		for (j = 0; j < memory->count && !shares; j++)
-			shares = maps.table[i].inode == memory->table[j].inode &&
-				 maps.table[i].device == memory->table[j].device &&
-				 maps.table[i].shared && maps.table[i].writable;
+			shares = mapping_shares(&memory->table[j], &maps.table[i]);
 	maps_fini(&maps);
 	return shares;
 }
@@ -67,6 +74,20 @@ static void sharer_note(const struct qemu *qemu, pid_t pid,
 		 (int)pid, name, (int)qemu->pid);
 }
 
+/* The next process that shares, or 0. */
+static pid_t sharer_next(const struct qemu *qemu, const struct maps *memory, DIR *dir)
+{
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (pid > 0 && pid != qemu->pid && process_shares(memory, pid))
+			return pid;
+	}
+	return 0;
+}
+
 /**
  * qemu_check_sharers() - processes that map the guest's memory, too
  * @qemu: watched
@@ -75,23 +96,64 @@ static void sharer_note(const struct qemu *qemu, pid_t pid,
 void qemu_check_sharers(const struct qemu *qemu, struct obstacles *all)
 {
 	struct maps memory;
-	struct dirent *entry;
+	pid_t pid;
 	DIR *dir;
 
 	if (maps_read(qemu->pid, &memory))
 		return;
 	memory_only(&memory);
 	dir = memory.count ? opendir("/proc") : NULL;
-	while (dir && (entry = readdir(dir))) {
-		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-
-		if (pid > 0 && pid != qemu->pid &&
-		    process_shares(&memory, pid))
-			sharer_note(qemu, pid, all);
-	}
+	while ((pid = sharer_next(qemu, &memory, dir)))
+		sharer_note(qemu, pid, all);
 	if (dir)
 		closedir(dir);
 	maps_fini(&memory);
+}
+
+static pid_t region_sharer(const struct qemu *qemu, const struct maps *maps,
+			   const struct guest_region *region)
+{
+	const struct mapping *mapping = maps_at(maps, region->address);
+	struct mapping own = mapping ? *mapping : (struct mapping){ .inode = 0 };
+	const struct maps memory = { .table = &own, .count = 1 };
+	DIR *dir = own.inode ? opendir("/proc") : NULL;
+	pid_t pid = sharer_next(qemu, &memory, dir);
+
+	if (dir)
+		closedir(dir);
+	return pid;
+}
+
+/**
+ * qemu_check_own() - has anybody else the memory of a guest that is to come in?
+ * @qemu: watched
+ * @description: with its regions
+ * @fail: says who, the source's QEMU itself perhaps
+ *
+ * All of it will be emptied, and to the other one it would be lost.
+ *
+ * Return: 0, -EBUSY or -errno.
+ */
+int qemu_check_own(const struct qemu *qemu, const struct guest_description *description,
+		   struct fail *fail)
+{
+	struct maps maps;
+	unsigned int i;
+	int ret = maps_read(qemu->pid, &maps);
+
+	if (ret)
+		return ret;
+	for (i = 0; i < description->region_count && !ret; i++) {
+		pid_t pid = region_sharer(qemu, &maps, &description->regions[i]);
+
+		if (pid)
+			ret = fail_set(fail, -EBUSY,
+				       "RAM block %s of guest '%s' is a file that process %d has mapped, too: give each QEMU a file of its own",
+				       description->regions[i].name, qemu->name,
+				       (int)pid);
+	}
+	maps_fini(&maps);
+	return ret;
 }
 
 /**

@@ -150,6 +150,8 @@ static int qmp_map(struct guest *guest, struct guest_description *description,
 {
 	int ret = qemu_map(&guest->qemu, description, fail);
 
+	if (!ret && guest->state >= 0)
+		ret = qemu_check_own(&guest->qemu, description, fail);
 	qmp_hang_up(guest);
 	return ret;
 }
