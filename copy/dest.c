@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 
+#include "copy/kind.h"
 #include "sys.h"
 
 static void event_signal(int fd)
@@ -116,6 +117,8 @@ int dest_create(struct region_map *map, const char *states_path, int uffd,
  * @map: its regions, as they were
  * @states_path: the file that it left; nobody else uses it
  * @uffd: over all regions, the same as it had; borrowed
+ * @inserts: its dest_inserts(). A page of these regions that the file has, the
+ *	guest may have written
  * @dest: receives it; dest_destroy() frees it. dest_lanes_end() has it serve
  *	what is present
  *
@@ -124,7 +127,7 @@ int dest_create(struct region_map *map, const char *states_path, int uffd,
  * Return: 0; -EUCLEAN: the file is of something else; or -errno.
  */
 int dest_adopt(struct region_map *map, const char *states_path, int uffd,
-	       struct dest **dest)
+	       uint64_t inserts, struct dest **dest)
 {
 	int ret = dest_make(map, states_open, states_path, uffd, dest);
 	unsigned int i;
@@ -142,6 +145,7 @@ int dest_adopt(struct region_map *map, const char *states_path, int uffd,
 		(*dest)->discards += pages_with(pages, mask, PAGE_DISCARDED);
 	}
 	(*dest)->switched = (*dest)->owned = (*dest)->stale = true;
+	(*dest)->inserts = inserts;
 	return 0;
 }
 
@@ -231,9 +235,31 @@ int dest_keep(struct dest *dest, struct region *region, uint64_t first,
 	return 0;
 }
 
+/**
+ * dest_inserts() - into which regions pages are inserted
+ * @dest: as long as it is not switched it is decided here
+ * @generation: of post-copy frames; after the first one pages of rounds may lie in
+ *	the files, which are written over
+ *
+ * A successor has to know: whatever the file has of such a region is complete,
+ * and may have been seen.
+ *
+ * Return: a bit a region, by id.
+ */
+uint64_t dest_inserts(struct dest *dest, uint32_t generation)
+{
+	unsigned int i;
+
+	for (i = 0; i < dest->map->count && !dest->switched && generation == 1; i++)
+		if (region_inserts(&dest->map->regions[i]))
+			dest->inserts |= UINT64_C(1) << i;
+	return dest->inserts;
+}
+
 static void frames_take(struct dest *dest, uint32_t generation)
 {
 	early_end(dest);
+	dest_inserts(dest, generation);
 	pthread_mutex_lock(&dest->lock);
 	dest->generation = generation;
 	dest->stale = generation > 1;

@@ -80,6 +80,8 @@ struct dest {
 	pthread_rwlock_t removal;
 	bool stale;			/* set at the switch: pages that were
 					 * dirtied since may lie in the file */
+	uint64_t inserts;		/* likewise; a bit a region: none was
+					 * received before, pages are inserted */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -118,7 +120,7 @@ struct dest {
 int dest_create(struct region_map *map, const char *states_path, int uffd,
 		struct dest **dest);
 int dest_adopt(struct region_map *map, const char *states_path, int uffd,
-	       struct dest **dest);
+	       uint64_t inserts, struct dest **dest);
 void dest_stop(struct dest *dest);
 void dest_destroy(struct dest *dest);
 int dest_add_lane(struct dest *dest, struct lane *lane);
@@ -132,6 +134,7 @@ int dest_keep(struct dest *dest, struct region *region, uint64_t first,
 	      uint64_t count, const uint64_t *keep);
 int dest_serve(struct dest *dest, uint32_t generation, dest_thread_fn *loads,
 	       void *arg);
+uint64_t dest_inserts(struct dest *dest, uint32_t generation);
 int dest_switch(struct dest *dest, uint32_t generation);
 int dest_stale(struct dest *dest, int pagemap, uffd_run_fn *run, void *arg);
 int dest_settle(struct dest *dest);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/falloc.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "copy/digest.h"
 #include "sys.h"
@@ -220,6 +221,38 @@ static int file_place(const struct region *region, uint64_t first,
 			     wake ? 0 : UFFD_PLACE_DONTWAKE);
 }
 
+/*
+ * One call where pwrite(2) and UFFDIO_CONTINUE are two, and no lock of the inode
+ * that lanes would have to take in turn.
+ */
+static int shmem_insert(const struct region *region, uint64_t first, uint64_t count,
+			const void *buf, uint64_t *done)
+{
+	size_t bytes;
+	int ret = uffd_insert(region->uffd, page_address(region, first), buf,
+			      count << region->page_shift, page_size(region), &bytes);
+
+	*done = bytes >> region->page_shift;
+	return ret;
+}
+
+/**
+ * region_inserts() - is insert() the better way into a region?
+ * @region: at the dest
+ *
+ * Not where the file gets huge pages when it is written: shmem says so by its
+ * block size (mm/shmem.c, shmem_getattr()).
+ *
+ * Return: true if there is an insert(), and no reason against it.
+ */
+bool region_inserts(const struct region *region)
+{
+	struct stat status;
+
+	return region->kind->insert && !sys_ret(fstat(region->fd, &status)) &&
+	       (uint64_t)status.st_blksize == page_size(region);
+}
+
 static int shmem_place_zero(const struct region *region, uint64_t page)
 {
 	return uffd_zeropage(region->uffd, page_range(region, page, 1),
@@ -254,6 +287,7 @@ const struct memory_kind kind_shmem = {
 	.overwrite = shmem_write,
 	.overwrite_zero = file_punch,
 	.fill = shmem_write,
+	.insert = shmem_insert,
 	.clear = file_punch,
 	.place = file_place,
 	.place_zero = shmem_place_zero,

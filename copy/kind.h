@@ -56,6 +56,13 @@ struct memory_kind {
 		    uint64_t count, const void *buf);
 	int (*clear)(const struct region *region, uint64_t first,
 		     uint64_t count);
+	/*
+	 * fill() and place() in one, but for the wake, where the file has none of
+	 * these pages; one that is there stays as it is. @done: how many are
+	 * there then, in case of an error, too. NULL: there is no such step.
+	 */
+	int (*insert)(const struct region *region, uint64_t first,
+		      uint64_t count, const void *buf, uint64_t *done);
 	int (*place)(const struct region *region, uint64_t first,
 		     uint64_t count, bool wake);
 	int (*place_zero)(const struct region *region, uint64_t page);
@@ -72,6 +79,7 @@ extern const struct memory_kind kind_private_file;
 extern const struct memory_kind kind_private_huge;
 
 const struct memory_kind *kind_of(const struct region *region);
+bool region_inserts(const struct region *region);
 
 /* Of the kinds that have a file. */
 int file_read(const struct region *region, uint64_t first, uint64_t count, void *buf);

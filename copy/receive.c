@@ -77,19 +77,29 @@ static int store_early(struct dest_lane *self, const struct arrival *arrival)
 	return ret;
 }
 
+static bool inserts(const struct dest *dest, const struct arrival *arrival)
+{
+	return arrival->bytes && dest->inserts >> arrival->frame->region->id & 1;
+}
+
+/* @done: how many of these pages hold what they should, also on an error. */
 static int fill_claimed(struct dest *dest, const struct arrival *arrival,
-			uint64_t first, uint64_t count)
+			uint64_t first, uint64_t count, uint64_t *done)
 {
 	const struct frame *frame = arrival->frame;
 	struct region *region = frame->region;
+	const uint8_t *bytes = !arrival->bytes ? NULL : arrival->bytes +
+		((first - frame->first) << region->page_shift);
+	int ret = 0;
 
-	if (arrival->bytes)
-		return region->kind->fill(region, first, count,
-				arrival->bytes + ((first - frame->first)
-						  << region->page_shift));
-	if (dest->stale)
-		return region->kind->clear(region, first, count);
-	return 0;
+	if (inserts(dest, arrival))
+		return region->kind->insert(region, first, count, bytes, done);
+	if (bytes)
+		ret = region->kind->fill(region, first, count, bytes);
+	else if (dest->stale)
+		ret = region->kind->clear(region, first, count);
+	*done = ret < 0 ? 0 : count;
+	return ret;
 }
 
 /* Zero pages need no place but where somebody waits. */
@@ -119,11 +129,14 @@ static void arrived(struct dest *dest, const struct region *region,
 		dest_signal(dest);
 }
 
-static int place(const struct arrival *arrival, struct pages *pages,
+static int place(struct dest *dest, const struct arrival *arrival,
 		 uint64_t first, uint64_t count, bool waiting)
 {
 	struct region *region = arrival->frame->region;
+	struct pages *pages = dest_pages(dest, region);
 
+	if (inserts(dest, arrival))
+		return waiting ? uffd_wake(region->uffd, page_range(region, first, count)) : 0;
 	if (arrival->bytes)
 		return region->kind->place(region, first, count, waiting);
 	return waiting ? place_waiting(pages, region, first, count) : 0;
@@ -132,25 +145,29 @@ static int place(const struct arrival *arrival, struct pages *pages,
 /*
  * The order is the promise: filled, written down, then PRESENT, then visible.
  * After a kill anywhere in between, a page that says PRESENT is complete, and
- * its digest is in the ledger or about to be. A private page is visible when
- * it is filled; one that was, and is missing nevertheless, is left as it is by
- * whoever fills it again.
+ * its digest is in the ledger or about to be. A page that is private, or inserted,
+ * is visible when it is filled; one that was, and is missing nevertheless, is left
+ * as it is by whoever fills it again.
+ *
+ * @count: pages that are claimed; receives how many of them are PRESENT, unless none
  */
 static int fill(struct dest_lane *self, const struct arrival *arrival,
-		uint64_t first, uint64_t count, bool *waiting)
+		uint64_t first, uint64_t *count, bool *waiting)
 {
 	struct dest *dest = self->dest;
 	struct region *region = arrival->frame->region;
 	struct pages *pages = dest_pages(dest, region);
-	int ret = fill_claimed(dest, arrival, first, count);
+	uint64_t done;
+	int ret = fill_claimed(dest, arrival, first, *count, &done);
 
-	if (ret < 0) {
-		pages_unclaim(pages, first, count);
+	if (done < *count)
+		pages_unclaim(pages, first + done, *count - done);
+	if (!done)
 		return ret;
-	}
-	ledger_write(self->ledger, region, first, count,
-		     arrival_digest(arrival, first, count));
-	*waiting = pages_present(pages, first, count);
+	*count = done;
+	ledger_write(self->ledger, region, first, done,
+		     arrival_digest(arrival, first, done));
+	*waiting = pages_present(pages, first, done);
 	ledger_strike(self->ledger);
 	return 0;
 }
@@ -171,7 +188,7 @@ static int claim_and_fill(struct dest_lane *self,
 		pthread_rwlock_rdlock(&dest->removal);
 	*count = pages_claim(dest_pages(dest, region), first, most);
 	if (*count)
-		ret = fill(self, arrival, first, *count, waiting);
+		ret = fill(self, arrival, first, count, waiting);
 	if (!region->shared)
 		pthread_rwlock_unlock(&dest->removal);
 	return ret;
@@ -184,7 +201,6 @@ static int64_t store_some(struct dest_lane *self,
 {
 	struct dest *dest = self->dest;
 	struct region *region = arrival->frame->region;
-	struct pages *pages = dest_pages(dest, region);
 	bool waiting = false;
 	uint64_t count;
 	int ret = claim_and_fill(self, arrival, first, most, &count, &waiting);
@@ -194,7 +210,7 @@ static int64_t store_some(struct dest_lane *self,
 	if (ret < 0 || !count)
 		return ret;
 	do {
-		ret = place(arrival, pages, first, count, waiting);
+		ret = place(dest, arrival, first, count, waiting);
 	} while (again(self, &ret));
 	arrived(dest, region, count);
 	return ret < 0 ? ret : (int64_t)count;

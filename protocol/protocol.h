@@ -289,6 +289,7 @@ struct migration {
 	/* The kernel's side. */
 	struct uffd_attachment attachment;
 	bool handed_over;		/* attachment.uffd is the guest's */
+	uint64_t inserts;		/* dest: see dest_inserts() */
 	int news_fd;			/* the guest's; -1: nobody tells */
 	int pagemap;			/* of the guest's process, or -1 */
 	int process_memory;		/* likewise: its private memory; 0: none */

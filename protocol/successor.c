@@ -147,7 +147,7 @@ static int pages_adopt(struct migration *m)
 	m->registered = !ret && !attached;
 	if (!ret)
 		ret = dest_adopt(&m->map, states_path(m), m->attachment.uffd,
-				 &m->dest);
+				 m->inserts, &m->dest);
 	if (!ret && attached && !dest_complete(m->dest))
 		ret = attached;
 	if (!ret && !attached)

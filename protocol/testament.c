@@ -101,6 +101,10 @@ int testament_write(struct migration *m)
 	will.uffd = m->attachment.uffd < 0 ? -1 : m->attachment.remote_fd;
 	will.fence = m->fence.uffd < 0 ? -1 : m->fence.remote_fd;
 	will.handed_over = m->handed_over;
+	if (m->dest)
+		m->inserts = dest_inserts(m->dest, m->generation);
+	will.has_inserts = m->inserts;
+	will.inserts = m->inserts;
 	size = straddle__testament__get_packed_size(&will);
 	bytes = malloc(size);
 	if (!bytes)
@@ -170,6 +174,7 @@ static int will_take(struct migration *m, const Straddle__Testament *will)
 	m->attachment.remote_fd = will->uffd;
 	m->fence.remote_fd = will->fence;
 	m->handed_over = will->handed_over;
+	m->inserts = will->inserts;
 	return regions_take(will, guest);
 }
 

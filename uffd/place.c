@@ -148,6 +148,35 @@ int uffd_copy(int uffd, uint64_t dst, const void *src, size_t len,
 }
 
 /**
+ * uffd_insert() - uffd_copy() that wakes nobody and says how far it got
+ * @uffd: the descriptor that the guest's range is registered with
+ * @dst: address in the guest's process
+ * @src: the bytes, in this process
+ * @len: bytes, whole pages
+ * @page_size: the guest mapping's
+ * @done: receives how many bytes are there now, from @dst on
+ *
+ * Into a shared mapping as well: the page is in the file then.
+ *
+ * Return: as uffd_copy().
+ */
+int uffd_insert(int uffd, uint64_t dst, const void *src, size_t len, size_t page_size,
+		size_t *done)
+{
+	struct placing placing = {
+		.uffd = uffd,
+		.dst = dst,
+		.src = (uintptr_t)src,
+		.len = len,
+		.mode = UFFDIO_COPY_MODE_DONTWAKE,
+	};
+	int ret = place(&placing, page_size, false, try_copy);
+
+	*done = ret ? len - placing.len : len;
+	return ret;
+}
+
+/**
  * uffd_continue() - map pages that are in the file for the guest
  * @uffd: the descriptor that the guest's range is registered with, MINOR
  * @range: addresses in the guest's process, whole pages

@@ -78,6 +78,8 @@ enum {
 
 int uffd_copy(int uffd, uint64_t dst, const void *src, size_t len,
 	      size_t page_size, unsigned int flags);
+int uffd_insert(int uffd, uint64_t dst, const void *src, size_t len, size_t page_size,
+		size_t *done);
 int uffd_continue(int uffd, struct range range, size_t page_size,
 		  unsigned int flags);
 int uffd_zeropage(int uffd, struct range range, size_t page_size,

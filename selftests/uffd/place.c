@@ -165,6 +165,28 @@ TEST_F(place, copy_goes_on_over_pages_that_are_there)
 	free(all);
 }
 
+/* By bytes of ours that end early: whatever ends it, what is there counts. */
+TEST_F(place, insert_says_how_far_it_got)
+{
+	size_t done, size = self->memory.page_size;
+	void *two = NULL;
+
+	ASSERT_EQ(0, sys_mmap(&two, 2 * size, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	memset(two, 'i', size);
+	ASSERT_EQ(0, sys_ret(mprotect((char *)two + size, size, PROT_NONE)));
+	ASSERT_EQ(0, copy_page(self, 3, 0));
+	EXPECT_EQ(-EFAULT, uffd_insert(self->uffd, page_address(&self->memory, 1), two,
+				       2 * size, size, &done));
+	EXPECT_EQ(size, done);
+	EXPECT_EQ('i', *page_bytes(self->memory.guest, &self->memory, 1));
+	EXPECT_EQ(0, uffd_insert(self->uffd, page_address(&self->memory, 3), two, size,
+				 size, &done));
+	EXPECT_EQ(size, done);
+	EXPECT_EQ('a', *page_bytes(self->memory.guest, &self->memory, 3));
+	munmap(two, 2 * size);
+}
+
 TEST_F(place, zero_page_reads_zero_and_keeps_what_is_there)
 {
 	ASSERT_EQ(0, copy_page(self, 1, 0));
