@@ -112,6 +112,7 @@ measure_fn books_source_measure, books_dest_measure;
 measure_fn memory_source_measure, memory_dest_measure;
 
 /* Of the push: fill.c, wire.c, line.c */
+measure_fn fill_insert_measure, fill_map_measure;
 measure_fn fill_cold_measure, populate_cold_measure, alias_cold_measure;
 measure_fn fill_warm_measure, populate_warm_measure, alias_warm_measure;
 measure_fn wire_measure, line_measure;

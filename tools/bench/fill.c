@@ -3,10 +3,13 @@
  * fill.c - how bytes get from a connection into guest memory.
  *
  * Three ways, into a memfd that was never written (cold) or that has all of
- * its pages (warm): received into a buffer and filled as a lane does it;
- * received into our mapping of the memfd, whose pages were made ahead; and
+ * its pages (warm): received into a buffer and filled as a lane does it after
+ * rounds; received into our mapping of the memfd, whose pages were made ahead; and
  * received into that mapping, making pages by page faults. Digests, states and
  * placing cost the same in all three and are left out.
+ *
+ * Two ways with placing: filled and mapped, or inserted as a lane does it where
+ * no round brought anything.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,7 +20,7 @@
 #include "sys.h"
 #include "tools/bench/bench.h"
 
-enum way { BY_KIND, POPULATED, FAULTED };
+enum way { FILLED, POPULATED, FAULTED, MAPPED, INSERTED };
 
 /* What both processes go by. */
 struct filling {
@@ -45,15 +48,28 @@ static int fill_source(struct party *party)
 	return ret ?: party_meet(party);
 }
 
+static int step_fill(const struct region *region, enum way way, uint64_t first,
+		     uint64_t count, const uint8_t *bytes)
+{
+	uint64_t done;
+	int ret;
+
+	if (way == INSERTED)
+		return region->kind->insert(region, first, count, bytes, &done);
+	ret = region->kind->fill(region, first, count, bytes);
+	return ret || way == FILLED ? ret : region->kind->place(region, first, count, false);
+}
+
 /* One run, in steps as they are claimed. */
-static int run_fill(const struct region *region, uint64_t first, const uint8_t *bytes)
+static int run_fill(const struct region *region, enum way way, uint64_t first,
+		    const uint8_t *bytes)
 {
 	uint64_t page, step = step_pages(region);
 	int ret = 0;
 
 	for (page = 0; !ret && page < run_pages(region); page += step)
-		ret = region->kind->fill(region, first + page, step,
-					 bytes + (page << region->page_shift));
+		ret = step_fill(region, way, first + page, step,
+				bytes + (page << region->page_shift));
 	return ret;
 }
 
@@ -61,13 +77,26 @@ static int run_take(const struct region *region, enum way way, int fd, uint64_t 
 		    uint8_t *buffer)
 {
 	uint8_t *alias = region->alias + (first << region->page_shift);
+	bool buffered = way != POPULATED && way != FAULTED;
 	int ret = 0;
 
 	if (way == POPULATED && first % block_pages(region) == 0)
 		ret = sys_ret(madvise(alias, REGION_BLOCK_SIZE, MADV_POPULATE_WRITE));
 	if (!ret)
-		ret = sys_read_all(fd, way == BY_KIND ? buffer : alias, RUN_SIZE);
-	return ret || way != BY_KIND ? ret : run_fill(region, first, buffer);
+		ret = sys_read_all(fd, buffered ? buffer : alias, RUN_SIZE);
+	return ret || !buffered ? ret : run_fill(region, way, first, buffer);
+}
+
+/* Our mapping stands for the guest's. */
+static int region_register(struct region *region)
+{
+	int ret;
+
+	region->address = (uint64_t)region->alias;
+	region->uffd = uffd_open();
+	ret = region->uffd < 0 ? region->uffd : uffd_enable(region->uffd, region->kind->features);
+	return ret ?: uffd_register(region->uffd, page_range(region, 0, region->pages),
+				    region->kind->modes);
 }
 
 static int region_make(const struct filling *filling, struct region *region)
@@ -86,7 +115,7 @@ static int region_make(const struct filling *filling, struct region *region)
 	region->kind = kind_of(region);
 	ret = sys_mmap(&alias, filling->size, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd, 0);
 	region->alias = alias;
-	return ret;
+	return ret || filling->way < MAPPED ? ret : region_register(region);
 }
 
 static int fill_dest(struct party *party)
@@ -141,7 +170,7 @@ static int measure(const struct site *site, const struct row *row, enum way way,
 int fill_cold_measure(const struct site *site, const struct row *row, double *value,
 		      struct fail *fail)
 {
-	return measure(site, row, BY_KIND, false, value, fail);
+	return measure(site, row, FILLED, false, value, fail);
 }
 
 /**
@@ -156,7 +185,7 @@ int fill_cold_measure(const struct site *site, const struct row *row, double *va
 int fill_warm_measure(const struct site *site, const struct row *row, double *value,
 		      struct fail *fail)
 {
-	return measure(site, row, BY_KIND, true, value, fail);
+	return measure(site, row, FILLED, true, value, fail);
 }
 
 /**
@@ -217,4 +246,34 @@ int alias_warm_measure(const struct site *site, const struct row *row, double *v
 		       struct fail *fail)
 {
 	return measure(site, row, FAULTED, true, value, fail);
+}
+
+/**
+ * fill_insert_measure() - into memory that was never written, in one step
+ * @site: where
+ * @row: throughput
+ * @value: receives MiB/s
+ * @fail: says why not
+ *
+ * Return: 0 or -errno.
+ */
+int fill_insert_measure(const struct site *site, const struct row *row, double *value,
+			struct fail *fail)
+{
+	return measure(site, row, INSERTED, false, value, fail);
+}
+
+/**
+ * fill_map_measure() - the same in two: written into the file, then mapped
+ * @site: where
+ * @row: throughput
+ * @value: receives MiB/s
+ * @fail: says why not
+ *
+ * Return: 0 or -errno.
+ */
+int fill_map_measure(const struct site *site, const struct row *row, double *value,
+		     struct fail *fail)
+{
+	return measure(site, row, MAPPED, false, value, fail);
 }
