@@ -142,7 +142,9 @@ int qemu_check_own(const struct qemu *qemu, const struct guest_description *desc
 	int ret = maps_read(qemu->pid, &maps);
 
 	if (ret)
-		return ret;
+		return fail_set(fail, ret,
+				"cannot read what process %d of guest '%s' has mapped: %s",
+				(int)qemu->pid, qemu->name, strerror(-ret));
 	for (i = 0; i < description->region_count && !ret; i++) {
 		pid_t pid = region_sharer(qemu, &maps, &description->regions[i]);
 
