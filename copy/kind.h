@@ -6,7 +6,8 @@
  * get in and out from outside of the guest's process; private ones differ only
  * by what is behind them, where nothing was written:
  *
- *   shmem    pwrite into the file, then UFFDIO_CONTINUE maps the page
+ *   shmem    pwrite into the file, then UFFDIO_CONTINUE maps the page; without
+ *            rounds UFFDIO_COPY does both
  *   hugetlb  through our own mapping (a hugetlb file takes no write(2)),
  *            then UFFDIO_CONTINUE
  *   private  UFFDIO_COPY; read and overwritten through

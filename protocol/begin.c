@@ -24,8 +24,7 @@ static void check_regions(const struct migration *m, struct obstacles *found)
 	if (!guest->region_count)
 		obstacle(found, -EINVAL, "its hypervisor names no memory");
 	for (i = 0; i < guest->region_count; i++)
-		if ((guest->regions[i].shared || guest->regions[i].of_file) &&
-		    guest->regions[i].fd < 0)
+		if (guest_region_has_file(&guest->regions[i]) && guest->regions[i].fd < 0)
 			obstacle(found, -EINVAL,
 				 "the file of its region '%s' cannot be read",
 				 guest->regions[i].name);

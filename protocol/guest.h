@@ -39,6 +39,12 @@ struct guest_region {
 				 * GUEST_NOWHERE: not known */
 };
 
+/* Memory behind which there is one; @fd is it, once that was opened. */
+static inline bool guest_region_has_file(const struct guest_region *region)
+{
+	return region->shared || region->of_file;
+}
+
 /* Which disks go along that the hosts do not share. */
 enum copy_storage {
 	COPY_STORAGE_NONE,	/* there must be none */

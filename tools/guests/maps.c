@@ -254,7 +254,7 @@ int maps_open_regions(struct guest_description *description, struct fail *fail)
 	for (i = 0; i < description->region_count && !ret; i++) {
 		struct guest_region *region = &description->regions[i];
 
-		if (region->shared || region->of_file)
+		if (guest_region_has_file(region))
 			ret = region_open(&maps, description->pid, region);
 		if (ret)
 			fail_set(fail, ret,

@@ -121,7 +121,7 @@ static int region_of(struct qemu *qemu, const struct qemu_block *block,
 	};
 	snprintf(region->name, sizeof(region->name), "%s", block->name);
 	ret = mapping_page_size(qemu->pid, mapping, &region->page_size);
-	if (!ret && (region->shared || region->of_file)) {
+	if (!ret && guest_region_has_file(region)) {
 		region->fd = mapping_open(qemu->pid, mapping);
 		ret = region->fd < 0 ? region->fd : 0;
 	}
