@@ -21,7 +21,7 @@
 #define QUIET_MS	120000		/* as long as the guest may fill or look */
 #define BEATS_A_SECOND	100.0
 #define TOUCH_S		5.0
-#define SLOW_US		30.0		/* what takes less was there: see performance.rst */
+#define SLOW_US		10.0		/* what takes less was there: see performance.rst */
 
 /* ---- what is said meanwhile --------------------------------------------------- */
 
