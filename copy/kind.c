@@ -241,7 +241,10 @@ static int shmem_insert(const struct region *region, uint64_t first, uint64_t co
  * @region: at the dest
  *
  * Not where the file gets huge pages when it is written: shmem says so by its
- * block size (mm/shmem.c, shmem_getattr()).
+ * block size (mm/shmem.c, shmem_getattr()). Nor where khugepaged may put zeroes
+ * into the holes around a page, which insert() would take for ours: it leaves
+ * memory alone that has a userfaultfd since "mm/khugepaged: skip shmem with
+ * userfaultfd" (2023). A kernel that can poison pages (6.6) has that.
  *
  * Return: true if there is an insert(), and no reason against it.
  */
@@ -249,7 +252,8 @@ bool region_inserts(const struct region *region)
 {
 	struct stat status;
 
-	return region->kind->insert && !sys_ret(fstat(region->fd, &status)) &&
+	return region->kind->insert && !uffd_feature_missing(UFFD_FEATURE_POISON) &&
+	       !sys_ret(fstat(region->fd, &status)) &&
 	       (uint64_t)status.st_blksize == page_size(region);
 }
 

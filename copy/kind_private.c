@@ -2,6 +2,7 @@
 /* kind_private.c - memory that only the guest's process has. */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 #include "copy/digest.h"
@@ -279,7 +280,7 @@ static int dropped_is_hole(const struct region *region, uint64_t page)
 }
 
 /* Only ever zeroes: the file's page is made when a private one is written. */
-static int punch_zeroes(struct range range, void *arg)
+static int check_zeroes(struct range range, void *arg)
 {
 	uint8_t bytes[STEP_SIZE] __attribute__((aligned(64)));
 	const struct region *region = arg;
@@ -293,16 +294,30 @@ static int punch_zeroes(struct range range, void *arg)
 		if (!ret && !page_is_zero(bytes, count << region->page_shift))
 			ret = -ENOTEMPTY;
 	}
-	return ret ? ret : file_punch(region, first, end - first);
+	return ret;
 }
 
 /*
  * What the file has is mapped for whoever touches it, and no fault is raised. So
- * it is to have nothing; and what is not zero is not for us to drop.
+ * it is to have nothing; and what is not zero is not for us to drop. All of it is
+ * punched: to SEEK_DATA, what fallocate(2) made is a hole, which is mapped as well.
  */
 static int file_empty(const struct region *region)
 {
-	return file_populated(region, 0, region->pages, punch_zeroes, (void *)region);
+	int ret = file_populated(region, 0, region->pages, check_zeroes, (void *)region);
+
+	return ret ? ret : file_punch(region, 0, region->pages);
+}
+
+/* Likewise. Private huge pages are not the file's: who has one of his own finds 0. */
+static int huge_file_empty(const struct region *region)
+{
+	struct stat status;
+	int ret = region->fd < 0 ? 0 : sys_ret(fstat(region->fd, &status));
+
+	if (ret || region->fd < 0)
+		return ret;
+	return status.st_blocks ? -ENOTEMPTY : 0;
 }
 
 #define PRIVATE_OPERATIONS						\
@@ -337,4 +352,5 @@ const struct memory_kind kind_private_huge = {
 	PRIVATE_OPERATIONS,
 	.populated = private_populated,
 	.is_hole = dropped_is_hole,
+	.empty = huge_file_empty,
 };

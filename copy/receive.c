@@ -77,9 +77,9 @@ static int store_early(struct dest_lane *self, const struct arrival *arrival)
 	return ret;
 }
 
-static bool inserts(const struct dest *dest, const struct arrival *arrival)
+static bool inserts(const struct dest *dest, const struct region *region)
 {
-	return arrival->bytes && dest->inserts >> arrival->frame->region->id & 1;
+	return dest->inserts >> region->id & 1;
 }
 
 /* @done: how many of these pages hold what they should, also on an error. */
@@ -92,11 +92,11 @@ static int fill_claimed(struct dest *dest, const struct arrival *arrival,
 		((first - frame->first) << region->page_shift);
 	int ret = 0;
 
-	if (inserts(dest, arrival))
+	if (bytes && inserts(dest, region))
 		return region->kind->insert(region, first, count, bytes, done);
 	if (bytes)
 		ret = region->kind->fill(region, first, count, bytes);
-	else if (dest->stale)
+	else if (dest->stale && !inserts(dest, region))
 		ret = region->kind->clear(region, first, count);
 	*done = ret < 0 ? 0 : count;
 	return ret;
@@ -135,7 +135,7 @@ static int place(struct dest *dest, const struct arrival *arrival,
 	struct region *region = arrival->frame->region;
 	struct pages *pages = dest_pages(dest, region);
 
-	if (inserts(dest, arrival))
+	if (arrival->bytes && inserts(dest, region))
 		return waiting ? uffd_wake(region->uffd, page_range(region, first, count)) : 0;
 	if (arrival->bytes)
 		return region->kind->place(region, first, count, waiting);

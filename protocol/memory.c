@@ -282,7 +282,8 @@ static int empty_range(struct range range, void *arg)
  * Whatever the hypervisor put there itself comes from the source instead. Nor
  * may anything stay mapped: the guest could write a page that was kept before
  * it is counted. What lies in a file goes when it is registered already, so that
- * a touch between the two waits and brings nothing back.
+ * a touch between the two waits and brings nothing back. (A write of private
+ * memory over a page that its file still has does; see memory.rst.)
  */
 static int region_receive(struct migration *m, const struct region *region)
 {

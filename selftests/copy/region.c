@@ -2,9 +2,12 @@
 /* region.c - regions whose arithmetic would wrap are refused. */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "copy/kind.h"
 #include "harness.h"
+#include "lib/hugepages.h"
 #include "sys.h"
 
 #define TOP	(1ull << 63)
@@ -103,6 +106,59 @@ TEST(file_behind_private_memory_is_emptied_unless_it_holds_something)
 		  pread(region.fd, found, sizeof(found), 9 * 4096 + 100));
 	EXPECT_STREQ(word, found);
 	close(region.fd);
+}
+
+static blkcnt_t blocks_of(int fd)
+{
+	struct stat status = { .st_blocks = -1 };
+
+	EXPECT_EQ(0, sys_ret(fstat(fd, &status)));
+	return status.st_blocks;
+}
+
+/* It is mapped without a fault, and no SEEK_DATA finds it. */
+TEST(file_behind_private_memory_loses_what_was_only_allocated)
+{
+	struct region region = one;
+
+	region.shared = false;
+	region.of_file = true;
+	region.fd = sys_ret(memfd_create("behind", MFD_CLOEXEC));
+	ASSERT_EQ(0, sys_ret(fallocate(region.fd, 0, 0, 10 * 4096)));
+	ASSERT_EQ(80, blocks_of(region.fd));
+	ASSERT_EQ(0, kind_of(&region)->empty(&region));
+	EXPECT_EQ(0, blocks_of(region.fd));
+	close(region.fd);
+}
+
+static void huge_file_look(struct region *region)
+{
+	size_t size = region->pages * HUGEPAGE_SIZE;
+	uint8_t *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, region->fd, 0);
+
+	ASSERT_NE(MAP_FAILED, (void *)memory);
+	memory[0] = 1;		/* the page is the process's own */
+	EXPECT_EQ(0, kind_of(region)->empty(region));
+	ASSERT_EQ(0, sys_ret(fallocate(region->fd, 0, HUGEPAGE_SIZE, HUGEPAGE_SIZE)));
+	EXPECT_EQ(-ENOTEMPTY, kind_of(region)->empty(region));
+	munmap(memory, size);
+}
+
+TEST(file_of_huge_pages_behind_private_memory_is_to_have_none)
+{
+	struct region region = one;
+
+	if (hugepages_add(4))
+		SKIP(return, "no 4 huge pages of 2 MiB free on this host");
+	region.shared = false;
+	region.page_shift = 21;
+	region.pages = 2;
+	region.fd = sys_ret(memfd_create("behind", MFD_CLOEXEC | MFD_HUGETLB));
+	EXPECT_EQ(0, sys_ret(ftruncate(region.fd, 2 * HUGEPAGE_SIZE)));
+	if (!test_has_failed())
+		huge_file_look(&region);
+	close(region.fd);
+	EXPECT_EQ(0, hugepages_add(-4));
 }
 
 TEST(address_belongs_to_the_region_it_is_in)
