@@ -103,7 +103,7 @@ int testament_write(struct migration *m)
 	will.handed_over = m->handed_over;
 	if (m->dest)
 		m->inserts = dest_inserts(m->dest, m->generation);
-	will.has_inserts = m->inserts;
+	will.has_inserts = m->inserts != 0;
 	will.inserts = m->inserts;
 	size = straddle__testament__get_packed_size(&will);
 	bytes = malloc(size);
