@@ -350,6 +350,21 @@ TEST_F_TIMEOUT(qmp, memory_that_both_have_mapped_is_refused, 60)
 	close(fd);
 }
 
+/* What it has not written yet is the file's, and would turn into zeroes. */
+TEST_F_TIMEOUT(qmp, memory_that_another_has_mapped_privately_is_refused, 60)
+{
+	int here = file_with(""), there = file_with("private");
+	void *mine = mmap(NULL, 16 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE, there, 0);
+
+	ASSERT_NE(MAP_FAILED, mine);
+	start_over(self, here, "on");
+	ASSERT_EQ(here, dup2(there, here));
+	refused_over(self, there, "private", "give each QEMU a file of its own");
+	munmap(mine, 16 << 20);
+	close(here);
+	close(there);
+}
+
 TEST_F_TIMEOUT(qmp, refused_without_a_socket, 60)
 {
 	struct move move;

@@ -110,6 +110,7 @@ void qemu_check_sharers(const struct qemu *qemu, struct obstacles *all)
 	maps_fini(&memory);
 }
 
+/* A private mapping loses what its file had, too: so this counts as one. */
 static pid_t region_sharer(const struct qemu *qemu, const struct maps *maps,
 			   const struct guest_region *region)
 {
@@ -117,7 +118,10 @@ static pid_t region_sharer(const struct qemu *qemu, const struct maps *maps,
 	struct mapping own = mapping ? *mapping : (struct mapping){ .inode = 0 };
 	const struct maps memory = { .table = &own, .count = 1 };
 	DIR *dir = own.inode ? opendir("/proc") : NULL;
-	pid_t pid = sharer_next(qemu, &memory, dir);
+	pid_t pid;
+
+	own.shared = false;
+	pid = sharer_next(qemu, &memory, dir);
 
 	if (dir)
 		closedir(dir);
