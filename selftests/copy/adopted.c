@@ -142,7 +142,7 @@ TEST_F(adopted, page_that_the_guest_has_seen_is_left_as_it_is)
 	if (self->skipped || !region->kind->insert)
 		return;
 	if (!region_inserts(region))
-		SKIP(return, "nothing is inserted here: memfds get huge pages (shmem_enabled), or Linux is older than 6.6");
+		SKIP(return, "no insertion: memfds get huge pages, or Linux is before 6.6");
 	inserts = insert_and_die(&self->ends, self->path, 5);
 	EXPECT_EQ(1, inserts);
 	succeed(&self->ends, self->path, inserts);
