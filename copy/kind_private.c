@@ -309,15 +309,18 @@ static int file_empty(const struct region *region)
 	return ret ? ret : file_punch(region, 0, region->pages);
 }
 
-/* Likewise. Private huge pages are not the file's: who has one of his own finds 0. */
+/* Likewise; but private huge pages are not in the file: unless shared, it has none. */
 static int huge_file_empty(const struct region *region)
 {
 	struct stat status;
-	int ret = region->fd < 0 ? 0 : sys_ret(fstat(region->fd, &status));
+	int ret;
 
-	if (ret || region->fd < 0)
-		return ret;
-	return status.st_blocks ? -ENOTEMPTY : 0;
+	if (region->fd < 0)
+		return 0;
+	ret = sys_ret(fstat(region->fd, &status));
+	if (!ret && status.st_blocks)
+		ret = -ENOTEMPTY;
+	return ret;
 }
 
 #define PRIVATE_OPERATIONS						\
