@@ -244,7 +244,9 @@ static int shmem_insert(const struct region *region, uint64_t first, uint64_t co
  * block size (mm/shmem.c, shmem_getattr()). Nor where khugepaged may put zeroes
  * into the holes around a page, which insert() would take for ours: it leaves
  * memory alone that has a userfaultfd since "mm/khugepaged: skip shmem with
- * userfaultfd" (2023). A kernel that can poison pages (6.6) has that.
+ * userfaultfd" (2023). A kernel that can poison pages (6.6) has that. Who gives
+ * up the right to a userfaultfd calls uffd_supported() before, or nothing is
+ * inserted.
  *
  * Return: true if there is an insert(), and no reason against it.
  */

@@ -83,7 +83,7 @@ TEST_TIMEOUT(every_row_is_measured_and_well_formed, 180)
 {
 	if (geteuid())
 		SKIP(return, "network namespaces take root");
-	/* 43 where this host has pages of 2 MiB. */
+	/* 44 where this host has pages of 2 MiB. */
 	rows_check("push-*,round-*,fill-*,wire,fault*,walk*,states-*,resident-*", 42);
 }
 
